@@ -1,0 +1,175 @@
+"""What is here, what is missing, and the command that mends it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from ctypes.util import find_library
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_vhd.exceptions import VhdError
+from napari_vhd.io import models, rctd_tables
+from napari_vhd.stages import proseg
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Status = Literal["ok", "missing", "optional"]
+
+# Engine -> extra that installs it.
+ENGINES = {
+    "stardist": "stardist",
+    "novae": "novae",
+    "flashdeconv": "deconvolution",
+    "rctd-py": "deconvolution",
+    "celltypist": "celltypist",
+    "enrichmap": "enrichmap",
+    "scmags": "enrichmap",
+    "distributed": "cluster",
+    "PyQt6": "pyqt6",
+}
+# Enough for a region of 5,000 x 5,000 px with 10,000 cells, as measured in benchmarks/results.md.
+COMFORTABLE_MEMORY_GB = 16
+COMFORTABLE_DISK_GB = 5
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at.
+
+    Attributes
+    ----------
+    what
+        What it is.
+    status
+        ``ok``, ``missing`` (something will not run) or ``optional`` (made or fetched when used).
+    detail
+        What was found, or why it matters.
+    mend
+        The command that adds it; empty where nothing is to be done.
+    """
+
+    what: str
+    status: Status
+    detail: str
+    mend: str = ""
+
+
+def _python() -> Finding:
+    found = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info >= (3, 11):
+        return Finding("Python", "ok", found)
+    return Finding("Python", "missing", f"{found}, 3.11 is needed", "install Python 3.11")
+
+
+def _screen() -> Finding:
+    libraries = {
+        "GL": "libgl1",
+        "EGL": "libegl1",
+        "xkbcommon-x11": "libxkbcommon-x11-0",
+        "xcb-cursor": "libxcb-cursor0",
+    }
+    missing = [package for name, package in libraries.items() if find_library(name) is None]
+    if sys.platform == "linux" and missing:
+        mend = f"apt-get install -y {' '.join(missing)}"
+        return Finding("Qt and OpenGL", "missing", "system libraries for the window", mend)
+    return Finding("Qt and OpenGL", "ok", "system libraries are here")
+
+
+def _engines() -> Iterator[Finding]:
+    for package, extra in ENGINES.items():
+        try:
+            yield Finding(package, "ok", version(package))
+        except PackageNotFoundError:
+            mend = f"pip install 'napari-vhd[{extra}]'"
+            yield Finding(package, "missing", "not installed", mend)
+
+
+def _proseg() -> Finding:
+    try:
+        path = proseg.find_proseg()
+    except VhdError as error:
+        return Finding("proseg", "missing", str(error), "make venv")
+    found = proseg.proseg_version(path)
+    if found != proseg.PROSEG_VERSION:
+        detail = f"{found} at {path}; {proseg.PROSEG_VERSION} was tested"
+        return Finding("proseg", "optional", detail, "make venv")
+    return Finding("proseg", "ok", f"{found} at {path}")
+
+
+def _weights() -> Iterator[Finding]:
+    checks: dict[str, tuple[Callable[[], object], str]] = {
+        f"StarDist {models.SHIPPED_STARDIST}": (
+            lambda: models.check_stardist(models.SHIPPED_STARDIST),
+            "reinstall napari-vhd",
+        ),
+        "StarDist 2D_versatile_he": (
+            lambda: models.check_stardist("2D_versatile_he"),
+            f"params: stardist_model: {models.SHIPPED_STARDIST}",
+        ),
+        "Novae MICS-Lab/novae-human-0": (
+            lambda: models.check_novae("MICS-Lab/novae-human-0"),
+            "params: novae_model: null",
+        ),
+    }
+    for what, (check, mend) in checks.items():
+        try:
+            check()
+        except VhdError as error:
+            yield Finding(what, "optional", str(error), mend)
+        else:
+            yield Finding(what, "ok", "here, or can be downloaded")
+
+
+def _rctd_tables() -> Finding:
+    built = rctd_tables.built()
+    if built:
+        return Finding("RCTD tables", "ok", ", ".join(str(path) for path in built))
+    return Finding("RCTD tables", "optional", "built when RCTD first runs (a few minutes)")
+
+
+def _memory(folder: Path) -> Iterator[Finding]:
+    import psutil
+
+    total = psutil.virtual_memory().total / 2**30
+    free = psutil.virtual_memory().available / 2**30
+    detail = f"{free:.0f} of {total:.0f} GB free"
+    if total < COMFORTABLE_MEMORY_GB:
+        mend = f"choose regions; {COMFORTABLE_MEMORY_GB} GB carry 5,000 x 5,000 px"
+        yield Finding("Memory", "optional", detail, mend)
+    else:
+        yield Finding("Memory", "ok", f"{detail}; a whole slide may need 400 GB for ProSeg")
+    space = shutil.disk_usage(folder).free / 2**30
+    detail = f"{space:.0f} GB free at {folder}"
+    if space < COMFORTABLE_DISK_GB:
+        mend = f"free {COMFORTABLE_DISK_GB} GB, or set paths: processed to another disk"
+        yield Finding("Disk", "missing", detail, mend)
+    else:
+        yield Finding("Disk", "ok", detail)
+
+
+def examine(folder: Path | None = None) -> list[Finding]:
+    """Look at everything that a run needs.
+
+    Parameters
+    ----------
+    folder
+        Where run folders would go; its disk is looked at.
+
+    Returns
+    -------
+    list of Finding
+        In a fixed order. Nothing heavy is imported and nothing is downloaded.
+    """
+    return [
+        _python(),
+        _screen(),
+        *_engines(),
+        _proseg(),
+        *_weights(),
+        _rctd_tables(),
+        *_memory(folder or Path.cwd()),
+    ]

@@ -1,0 +1,1 @@
+"""The pictures of each stage, drawn without a screen."""

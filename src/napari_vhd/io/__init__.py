@@ -1,0 +1,1 @@
+"""The way in: files of others to SpatialData, weights, references, the run folder."""

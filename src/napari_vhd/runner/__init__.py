@@ -1,0 +1,1 @@
+"""How it is computed: what is missing, in which process, with which progress."""

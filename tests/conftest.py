@@ -1,0 +1,93 @@
+"""What all tests share: a simulated sample on disk, and samples in memory for stages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import pytest
+
+from napari_vhd.stages.stage import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from spatialdata import SpatialData
+
+SAMPLE_ID = "demo"
+
+
+@dataclass
+class RecordedReport:
+    """A report that keeps what a stage said."""
+
+    steps: list[tuple[float, float, str]] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+
+    def progress(self, done: float, total: float, what: str = "") -> None:
+        self.steps.append((done, total, what))
+
+    def notice(self, sentence: str) -> None:
+        self.notices.append(sentence)
+
+    def log(self, text: str) -> None:
+        self.lines.append(text)
+
+
+class SerialExecutor:
+    """Computes one item after the other, here."""
+
+    def map(
+        self, function: Callable[[Any], Any], items: Sequence[Any]
+    ) -> Iterator[tuple[int, Any]]:
+        for index, item in enumerate(items):
+            yield index, function(item)
+
+
+class MakeSample(Protocol):
+    """Makes a `Sample`; what is not given is empty or a folder of this test alone."""
+
+    def __call__(self, sdata: SpatialData | None = None, **given: Any) -> Sample: ...
+
+
+@pytest.fixture
+def make_sample(tmp_path: Path) -> MakeSample:
+    """A factory of samples around a SpatialData; ``sample.report`` is a `RecordedReport`."""
+
+    def make(sdata: SpatialData | None = None, **given: Any) -> Sample:
+        if sdata is None:
+            from spatialdata import SpatialData
+
+            sdata = SpatialData()
+        folders = {name: tmp_path / name for name in ("run", "scratch")}
+        for folder in folders.values():
+            folder.mkdir(exist_ok=True)
+        values: dict[str, Any] = {
+            "id": SAMPLE_ID,
+            "name": SAMPLE_ID,
+            "sdata": sdata,
+            "outs": tmp_path / "outs",
+            "image": None,
+            "region": None,
+            "run_dir": folders["run"],
+            "scratch": folders["scratch"],
+            "reference": None,
+            "marker_genes": {},
+            "report": RecordedReport(),
+            "executor": SerialExecutor(),
+        }
+        return Sample(**(values | given))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a small simulated sample (600 px); treat it as read-only."""
+    from napari_vhd.io.simulate import simulate
+
+    folder = tmp_path_factory.mktemp("simulated")
+    simulate(folder, size_px=600)
+    return folder
