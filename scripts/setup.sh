@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/napari-vhd"
-PROSEG_VERSION="$(sed -n 's/^PROSEG_VERSION = "\(.*\)"$/\1/p' src/napari_vhd/stages/proseg.py)"
+PROSEG_VERSION="$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' src/napari_vhd/io/proseg_binary.py)"
 UV_VERSION=0.13.9
 PYTHON="${PYTHON:-}"
 SYSTEM_PACKAGES="xvfb libgl1 libegl1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4

@@ -88,6 +88,6 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small simulated sample (600 px); treat it as read-only."""
     from napari_vhd.io.simulate import simulate
 
-    folder = tmp_path_factory.mktemp("simulated")
-    simulate(folder, size_px=600)
+    folder = tmp_path_factory.mktemp("simulated") / SAMPLE_ID
+    simulate(folder, size_px=600, sample_id=SAMPLE_ID)
     return folder

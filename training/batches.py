@@ -5,16 +5,19 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
-from queue import Empty
+from queue import Empty, Full
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-#: Tiles kept at hand; each step puts one new tile in the place of the oldest.
-POOL = 768
-FIRST_FILL = 96
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+#: Tiles kept at hand; every second step puts one new tile in the place of the oldest.
+POOL = 128
+STEPS_A_TILE = 2
 N_RAYS, GRID = 32, 2
 
 
@@ -39,7 +42,7 @@ class TilePool:
     """Composed tiles, renewed one a step, and the crops drawn from them."""
 
     def __init__(self, recipe: Recipe) -> None:
-        from nuclei import Sources
+        from sources import Sources
 
         self._recipe = recipe
         self._sources = Sources(recipe.sources)
@@ -51,13 +54,18 @@ class TilePool:
 
     def fill(self, step: int) -> None:
         """Bring the pool to what it held at ``step``."""
-        newest = FIRST_FILL + step
-        self._tiles = [self._tile(n) for n in range(max(newest - POOL, 0), newest)]
+        self._tiles = [self._tile(number) for number in self._numbers(step)]
 
     def advance(self, step: int) -> None:
         """Add the tile of this step, drop the oldest."""
-        self._tiles.append(self._tile(FIRST_FILL + step))
-        del self._tiles[:-POOL]
+        if step % STEPS_A_TILE == 0:
+            self._tiles.append(self._tile(self._numbers(step)[-1] + 1))
+            del self._tiles[:-POOL]
+
+    @staticmethod
+    def _numbers(step: int) -> range:
+        newest = POOL + (step + STEPS_A_TILE - 1) // STEPS_A_TILE
+        return range(newest - POOL, newest)
 
     def _tile(self, number: int) -> tuple[np.ndarray, np.ndarray, float, float]:
         import tiles
@@ -66,7 +74,9 @@ class TilePool:
         if self._rendered is not None:
             rng = np.random.default_rng((*seed, 1))
             if rng.random() < self._recipe.rendered_share:
-                rgb, labels = (part[rng.integers(len(part))] for part in self._rendered)
+                images, masks = self._rendered
+                chosen = rng.integers(len(images))
+                rgb, labels = images[chosen], masks[chosen]
                 low, high = np.percentile(rgb, (3, 99.8))
                 return rgb, labels.astype(np.int32), float(low), float(high)
         rgb, labels = tiles.make_tile(self._sources, seed)
@@ -117,7 +127,14 @@ def _produce(recipe: Recipe, first: int, last: int, queue: multiprocessing.Queue
     pool.fill(first)
     for step in range(first, last):
         pool.advance(step)
-        queue.put(pool.batch(step))
+        batch = pool.batch(step)
+        while True:
+            try:
+                queue.put(batch, timeout=5)
+                break
+            except Full:
+                if not multiprocessing.parent_process().is_alive():
+                    return
 
 
 def batches(recipe: Recipe, first: int, last: int) -> Iterator[tuple[np.ndarray, ...]]:

@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
 from prepare_tiles import held_out
 
 SOPA_THRESHOLDS = (0.2, 0.6)

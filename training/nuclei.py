@@ -3,34 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+from prepare_tiles import BANK_DIAMETER, BANK_PX
 from scipy import ndimage as ndi
 
-from prepare_tiles import BANK_DIAMETER, BANK_PX
+if TYPE_CHECKING:
+    from sources import Sources
 
 #: What a pixel between nuclei belongs to.
 STROMA, EPITHELIUM, LUMEN = 0, 1, 2
 SMALLEST_PIECE_PX = 16
-
-
-class Sources:
-    """The material of ``prepare_tiles.py``, in memory."""
-
-    def __init__(self, path: Path) -> None:
-        with np.load(path) as archive:
-            for name in archive.files:
-                setattr(self, name, archive[name])
-        soft = ndi.gaussian_filter(self.bank[:, 1].astype(np.float32), (0, 1.5, 1.5))
-        self.bank_mask = self.bank[:, 1] > 0.5
-        self.bank_density = self.bank[:, 0].astype(np.float32) * np.clip(2 * soft, 0, 1)
-        self.recolourable = np.flatnonzero(~self.pink)
-        self.round_nuclei = np.flatnonzero(self.bank_elongation < 1.6)
-        self.oval_nuclei = np.flatnonzero(
-            (self.bank_elongation > 1.35) & (self.bank_elongation < 2.6)
-        )
-        self.long_nuclei = np.flatnonzero(self.bank_elongation > 1.9)
 
 
 @dataclass
@@ -88,26 +72,16 @@ class Layout:
         start = np.array([rows.start - centre[0], columns.start - centre[1]])
         offset = (BANK_PX - 1) / 2 + matrix @ start
         shape = (rows.stop - rows.start, columns.stop - columns.start)
-        mask = ndi.affine_transform(
-            self.bank_mask_of(source, index), matrix, offset, shape, order=1
-        )
-        mask = mask > 0.5
+        mask = ndi.affine_transform(source.bank_mask[index], matrix, offset, shape, order=1) > 0.5
         here = self.labels[rows, columns]
         free = mask & (here == 0)
         if mask.sum() < 12 or free.sum() < (1 - overlap) * mask.sum():
             return False
-        density = ndi.affine_transform(
-            source.bank_density[index], matrix, offset, shape, order=1
-        )
+        density = ndi.affine_transform(source.bank_density[index], matrix, offset, shape, order=1)
         self.n_labels += 1
         here[free] = self.n_labels
         np.maximum(self.density[rows, columns], density, out=self.density[rows, columns])
         return True
-
-    @staticmethod
-    def bank_mask_of(source: Sources, index: int) -> np.ndarray:
-        """Return the mask of one nucleus of the bank as float32."""
-        return source.bank_mask[index].astype(np.float32)
 
 
 def whole_tiles(source: Sources, rng: np.random.Generator, size: int, diameter: float) -> Layout:
@@ -273,17 +247,18 @@ def _fibres(layout: Layout, source: Sources, rng: np.random.Generator) -> None:
 
 
 def _sheet(layout: Layout, source: Sources, rng: np.random.Generator) -> None:
-    """A sheet of tumour cells without order, touching each other."""
+    """Lay a sheet of tumour cells without order, touching each other."""
     spacing = layout.diameter * rng.uniform(0.9, 1.7)
     centre = rng.uniform(0, 1, 2) * layout.size
     reach = rng.uniform(0.3, 0.9) * layout.size
     grid = np.mgrid[0 : layout.size : spacing, 0 : layout.size : spacing].reshape(2, -1).T
     for place in grid + rng.normal(0, 0.25 * spacing, grid.shape):
-        inside = 0 <= place.min() and place.max() < layout.size
+        inside = place.min() >= 0 and place.max() < layout.size
         if not inside or np.hypot(*(place - centre)) > reach:
             continue
         if layout.tissue[int(place[0]), int(place[1])] == LUMEN:
             continue
         layout.tissue[int(place[0]), int(place[1])] = EPITHELIUM
         index = int(rng.integers(len(source.bank_mask)))
-        layout.add(source, index, tuple(place), rng.uniform(0, np.pi), _spread(rng, layout.diameter))
+        angle = rng.uniform(0, np.pi)
+        layout.add(source, index, tuple(place), angle, _spread(rng, layout.diameter))

@@ -9,6 +9,7 @@ enter it.
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,15 @@ BANK_DIAMETER = 24.0
 N_HELD_OUT = 21
 #: Tiles that are pink haematoxylin and eosin: they are used in their own colours only.
 PINK_TILES = (28, 42, 64, 66)
-#: Boxes (top, bottom, left, right) in px of CMU-1 that hold keratin and debris, hardly a nucleus.
+#: Boxes (top, bottom, left, right) in px of CMU-1 where the start model's outlines were looked
+#: through by eye and are good, and where they are not: keratin and debris, hardly a nucleus.
+LABELLED_BOXES = (
+    (500, 860, 920, 1335),
+    (860, 1230, 850, 1220),
+    (1220, 1665, 850, 1170),
+    (1660, 2300, 728, 1170),
+    (2250, 2967, 520, 1720),
+)
 KERATIN_BOXES = ((1290, 1760, 1310, 1620), (1180, 1420, 1690, 1950), (1000, 1180, 1500, 1600))
 
 
@@ -87,6 +96,35 @@ def single_nuclei(density: np.ndarray, labels: np.ndarray) -> list[tuple[np.ndar
     return found
 
 
+def label_slide(rgb: np.ndarray, teacher: Path) -> np.ndarray:
+    """Outline the nuclei of the slide by an earlier model, and drop what does not look like one.
+
+    Dropped are outlines with hardly more haematoxylin than their surroundings, green ink and
+    crumbs.
+
+    Returns
+    -------
+    uint16 (H, W)
+    """
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    from csbdeep.utils import normalize
+    from stardist.models import StarDist2D
+
+    model = StarDist2D(None, name=teacher.name, basedir=str(teacher.parent))
+    labels, _ = model.predict_instances(
+        normalize(rgb, clip=True), prob_thresh=0.42, nms_thresh=0.2, n_tiles=(3, 3, 1)
+    )
+    labels = labels.astype(np.int32)
+    ring = np.where(labels > 0, 0, ndi.grey_dilation(labels, size=7))
+    density = optical_density(rgb, 243.0)
+    ids = np.arange(1, labels.max() + 1)
+    red, green = (ndi.mean(density[..., channel], labels, ids) for channel in (0, 1))
+    contrast = red - ndi.mean(density[..., 0], ring, ids)
+    area = np.bincount(labels.ravel(), minlength=len(ids) + 1)[1:]
+    good = (contrast >= 0.12) & (red <= 1.15 * green) & (area >= 28)
+    return np.concatenate([[0], np.where(good, ids, 0)])[labels].astype(np.uint16)
+
+
 def clean_background(rgb: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Paint the nuclei of a slide over with their surroundings.
 
@@ -117,6 +155,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tiles", type=Path, required=True, help="dsb2018_color.npz")
     parser.add_argument("--slide", type=Path, required=True, help="CMU-1-Small-Region.svs")
+    parser.add_argument("--teacher", type=Path, required=True, help="model that outlines it")
     parser.add_argument("--out", type=Path, required=True, help="sources.npz to write")
     arguments = parser.parse_args()
 
@@ -148,6 +187,8 @@ def main() -> None:
         background=background,
         painted=painted,
         slide=rgb,
+        slide_labels=label_slide(rgb, arguments.teacher),
+        labelled=np.array(LABELLED_BOXES),
         keratin=np.array(KERATIN_BOXES),
     )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import tiles
 from evaluate import load_model
-from nuclei import Sources
+from sources import Sources
 
 #: Seeds of training are one number long before the tile's; this keeps these tiles apart.
 SEED = 77_000

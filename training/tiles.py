@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
-from scipy import ndimage as ndi
+from typing import TYPE_CHECKING
 
 import nuclei
+import numpy as np
 import paint
-from nuclei import Layout, Sources
+from nuclei import Layout
 from prepare_tiles import optical_density
+from scipy import ndimage as ndi
+from textures import stain_vectors, veil
+
+if TYPE_CHECKING:
+    from sources import Sources
 
 SIZE = 256
 #: Share of each kind of tile.
-KINDS = {"native": 0.17, "recomposed": 0.49, "scene": 0.22, "empty": 0.08, "keratin": 0.04}
+KINDS = {
+    "native": 0.16,
+    "recomposed": 0.42,
+    "scene": 0.21,
+    "slide": 0.11,
+    "empty": 0.06,
+    "keratin": 0.04,
+}
 SMALLEST_NUCLEUS_PX = 20
+#: Optical density of the three channels together.
+LEAST_CONTRAST = 0.08
 
 
 def make_tile(source: Sources, seed: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -28,10 +42,14 @@ def make_tile(source: Sources, seed: tuple[int, ...]) -> tuple[np.ndarray, np.nd
     kind = rng.choice(list(KINDS), p=np.array(list(KINDS.values())) / sum(KINDS.values()))
     if kind == "native":
         rgb, labels = _native(source, rng)
+    elif kind == "slide":
+        rgb, labels = _slide(source, rng)
     elif kind == "keratin":
         rgb, labels = _keratin(source, rng)
     else:
-        diameter = float(np.exp(rng.uniform(np.log(10), np.log(36))))
+        # 20x to 40x; the larger half of the range more often.
+        smallest = 16 if rng.random() < 0.4 else 10
+        diameter = float(np.exp(rng.uniform(np.log(smallest), np.log(36))))
         if kind == "recomposed":
             layout = nuclei.whole_tiles(source, rng, SIZE, diameter)
             if rng.random() < 0.45:
@@ -40,8 +58,9 @@ def make_tile(source: Sources, seed: tuple[int, ...]) -> tuple[np.ndarray, np.nd
             layout = nuclei.scene(source, rng, SIZE, diameter)
         else:
             layout = Layout(SIZE, diameter)
-        rgb = paint.optics(paint.colour(source, layout, rng), rng)
-        labels = layout.labels
+        density = paint.colour(source, layout, rng)
+        rgb = paint.optics(density, rng)
+        labels = without_invisible(layout.labels, density)
     return rgb, without_crumbs(labels)
 
 
@@ -51,6 +70,29 @@ def without_crumbs(labels: np.ndarray) -> np.ndarray:
     small = area < SMALLEST_NUCLEUS_PX
     small[0] = False
     return np.where(small[labels], 0, labels).astype(np.int32)
+
+
+def without_invisible(labels: np.ndarray, density: np.ndarray) -> np.ndarray:
+    """Drop labels of nuclei that cannot be told from what surrounds them.
+
+    Parameters
+    ----------
+    labels : int32 (H, W)
+    density : float32 (H, W, 3)
+        Optical density of the painted tile.
+    """
+    if not labels.any():
+        return labels
+    ids = np.arange(1, labels.max() + 1)
+    ring = np.where(labels > 0, 0, ndi.grey_dilation(labels, size=7))
+    total = density.sum(axis=2)
+    area, rim = (np.bincount(at.ravel(), minlength=len(ids) + 1)[1:] for at in (labels, ring))
+    inside, around = (
+        np.bincount(at.ravel(), total.ravel(), len(ids) + 1)[1:] / np.maximum(count, 1)
+        for at, count in ((labels, area), (ring, rim))
+    )
+    seen = (inside - around > LEAST_CONTRAST) | (rim == 0)
+    return np.concatenate([[0], np.where(seen, ids, 0)])[labels].astype(np.int32)
 
 
 def _native(source: Sources, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -80,6 +122,27 @@ def _native(source: Sources, rng: np.random.Generator) -> tuple[np.ndarray, np.n
     density = optical_density(np.clip(rgb, 0, 255)) * rng.uniform(0.75, 1.25)
     density = density * np.exp(rng.normal(0, 0.05, 3)).astype(np.float32)
     return paint.optics(density, rng), labels
+
+
+def _slide(source: Sources, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Take real H&E of the slide with its outlined nuclei, mostly in other stains."""
+    top, bottom, left, right = source.labelled[rng.choice(len(source.labelled), p=source.share)]
+    side = int(SIZE / np.exp(rng.uniform(np.log(0.8), np.log(2.6))))
+    side = min(side, bottom - top, right - left)
+    row, column = rng.integers(top, bottom - side + 1), rng.integers(left, right - side + 1)
+    window = (slice(row, row + side), slice(column, column + side))
+    zoom = SIZE / side
+    rgb = ndi.zoom(source.slide[window].astype(np.float32), (zoom, zoom, 1), order=1)
+    labels = ndi.zoom(source.slide_labels[window].astype(np.int32), zoom, order=0)
+    density = optical_density(np.clip(rgb, 0, 255), 243.0)
+    if rng.random() < 0.75:
+        haematoxylin, eosin = stain_vectors(rng)
+        rest = np.cross(haematoxylin, eosin)
+        amount = density @ source.unmix
+        amount *= (rng.uniform(0.4, 1.1), rng.uniform(0.3, 1.2), 1.0)
+        density = np.maximum(amount @ np.stack([haematoxylin, eosin, rest]), 0)
+    density = density + veil(SIZE, rng)
+    return paint.optics(density.astype(np.float32), rng), labels
 
 
 def _keratin(source: Sources, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-
 from batches import GRID, N_RAYS, Recipe, batches
 
 LOG = logging.getLogger("train")
@@ -77,7 +76,7 @@ class Trainer:
         self._mean_variables = [tf.Variable(v) for v in self.mean]
         self._update = tf.function(self._step, reduce_retracing=True)
 
-    def _step(self, image, probability, distance, average):  # noqa: ANN001, ANN202
+    def _step(self, image, probability, distance, average):
         import keras
         import tensorflow as tf
 
@@ -135,7 +134,7 @@ class Trainer:
         kept = [v.numpy() for v in variables]
         for variable, mean in zip(variables, self._mean_variables, strict=True):
             variable.assign(mean)
-        beside = path.with_name("new.weights.h5")
+        beside = path.with_name("weights_new.h5")
         self.network.save_weights(str(beside))
         beside.replace(path)
         for variable, value in zip(variables, kept, strict=True):
@@ -199,6 +198,7 @@ def main() -> None:
         if done % arguments.every == 0 or done == last:
             trainer.save(checkpoint, done)
             trainer.write_mean(arguments.out / "weights_best.h5")
+            LOG.info("%d written", done)
 
 
 if __name__ == "__main__":

@@ -254,8 +254,12 @@ def _check(config: RunConfig, source: str) -> None:
 
 def _refuse_bombs(text: str, path: Path) -> None:
     """Raise for what would grow or nest without end; stops at the first such token."""
-    starts = (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken, yaml.BlockMappingStartToken)
-    starts += (yaml.BlockSequenceStartToken,)
+    starts = (
+        yaml.FlowSequenceStartToken,
+        yaml.FlowMappingStartToken,
+        yaml.BlockSequenceStartToken,
+        yaml.BlockMappingStartToken,
+    )
     ends = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
     depth = 0
     for token in yaml.scan(text, yaml.SafeLoader):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import sys
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -11,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_vhd.exceptions import VhdError
-from napari_vhd.io import models, rctd_tables
-from napari_vhd.stages import proseg
+from napari_vhd.io import models, proseg_binary, rctd_tables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -60,9 +60,9 @@ class Finding:
 
 def _python() -> Finding:
     found = ".".join(str(part) for part in sys.version_info[:3])
-    if sys.version_info >= (3, 11):
+    if sys.version_info[:2] == (3, 11):
         return Finding("Python", "ok", found)
-    return Finding("Python", "missing", f"{found}, 3.11 is needed", "install Python 3.11")
+    return Finding("Python", "optional", f"{found}; 3.11 was tested", "make venv")
 
 
 def _screen() -> Finding:
@@ -90,25 +90,26 @@ def _engines() -> Iterator[Finding]:
 
 def _proseg() -> Finding:
     try:
-        path = proseg.find_proseg()
+        path = proseg_binary.find_proseg()
     except VhdError as error:
         return Finding("proseg", "missing", str(error), "make venv")
-    found = proseg.proseg_version(path)
-    if found != proseg.PROSEG_VERSION:
-        detail = f"{found} at {path}; {proseg.PROSEG_VERSION} was tested"
+    answer = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False)
+    found = answer.stdout.strip().removeprefix("proseg ")
+    if found != proseg_binary.VERSION:
+        detail = f"{found or 'no answer'} at {path}; {proseg_binary.VERSION} was tested"
         return Finding("proseg", "optional", detail, "make venv")
     return Finding("proseg", "ok", f"{found} at {path}")
 
 
 def _weights() -> Iterator[Finding]:
     checks: dict[str, tuple[Callable[[], object], str]] = {
-        f"StarDist {models.SHIPPED_STARDIST}": (
-            lambda: models.check_stardist(models.SHIPPED_STARDIST),
+        f"StarDist {models.SHIPPED}": (
+            lambda: models.check_stardist(models.SHIPPED),
             "reinstall napari-vhd",
         ),
-        "StarDist 2D_versatile_he": (
-            lambda: models.check_stardist("2D_versatile_he"),
-            f"params: stardist_model: {models.SHIPPED_STARDIST}",
+        f"StarDist {models.PRETRAINED_STARDIST}": (
+            lambda: models.check_stardist(models.PRETRAINED_STARDIST),
+            f"params: stardist_model: {models.SHIPPED}",
         ),
         "Novae MICS-Lab/novae-human-0": (
             lambda: models.check_novae("MICS-Lab/novae-human-0"),

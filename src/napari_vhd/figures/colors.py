@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 NOT_ASSIGNED = "#bdbdbd"
 FILTERED = "#e4e4e4"
-_NOBODY = (keys.UNKNOWN, keys.UNASSIGNED)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,6 @@ def categories(places: Places, column: str) -> Categories:
         values = values.astype("string").astype("category")
     everything = [str(c) for c in values.cat.categories]
     color = column_colors(places.table, column, everything)
-    color |= {name: NOT_ASSIGNED for name in _NOBODY if name in color}
     codes = values.cat.codes.to_numpy(np.intp)
     names = [*everything, "not assigned", "filtered"]
     codes = np.where(codes < 0, np.where(places.kept, len(names) - 2, len(names) - 1), codes)

@@ -9,7 +9,6 @@ import pandas as pd
 
 from . import sheet
 from .colors import categories
-from .raster import has_room_for_rims, paint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -37,8 +36,8 @@ def fill(
     longest = sheet.pixels(inches)
     raster = places.raster(longest)
     background = view.picture(view.box, longest) if over_tissue else None
-    rim = places.noun == "cells" and has_room_for_rims(raster, places.table.n_obs)
-    sheet.show(axes, paint(raster, colors, background, rim), view.box)
+    rim = places.noun == "cells" and raster.has_room_for_rims(places.table.n_obs)
+    sheet.show(axes, raster.paint(colors, background, rim), view.box)
 
 
 def one_map(view: View, title: str) -> tuple[Figure, Axes]:
@@ -72,14 +71,16 @@ def map_values(
     figure, axes = one_map(view, title)
     fill(axes, view, places, scale.rgba(values), sheet.MAP_INCHES)
     sheet.color_bar(axes, scale, label)
-    missing = int((~np.isfinite(values)).sum())
-    if missing:
-        sheet.note(figure, f"Light grey: {missing:,} of {len(values):,} {places.noun} without.")
+    missing = ~np.isfinite(values)
+    if missing.any():
+        why = "have no value" if (missing & places.kept).any() else "were filtered"
+        number = f"{int(missing.sum()):,} of {len(values):,} {places.noun}"
+        sheet.note(figure, f"Light grey: {number} {why}.")
     return figure
 
 
 def numbers(places: Places, column: str) -> NDArray[np.float64] | None:
-    """A numeric column as floats, or None where there is none."""
+    """Read a numeric column as floats, or None where there is none."""
     if column not in places.table.obs:
         return None
     values = pd.to_numeric(places.table.obs[column], errors="coerce")

@@ -11,7 +11,8 @@ from napari_vhd import keys
 
 from . import sheet
 from .colors import sequential
-from .raster import Box, Rings, paint
+from .geometry import Box, Rings
+from .pyramid import Pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,14 +28,15 @@ _REGION_COLOR = "#d55e00"
 
 
 def after_read(view: View) -> Iterator[tuple[str, Figure]]:
-    """The slide's overview picture with the region, and the UMIs of the 8 µm bins."""
+    """Draw the slide's overview picture with the region, and the UMIs of the 8 µm bins."""
     if view.box is None:
         return
-    picture, whole = _lowres(view)
+    slide = _slide(view)
+    whole = slide.box if slide else view.box
     size = sheet.map_size(whole, _SIDE)
     figure, (left, right) = sheet.lay_out(2, size, 2, f"Overview · {view.name}")
-    if picture is not None:
-        sheet.show(left, picture, whole)
+    if slide is not None:
+        sheet.show(left, slide.read(whole, sheet.pixels(_SIDE)), whole)
     sheet.panel_title(left, "the slide")
     sheet.panel_title(right, "UMIs of each 8 µm bin")
     for axes in (left, right):
@@ -48,7 +50,7 @@ def after_read(view: View) -> Iterator[tuple[str, Figure]]:
 
 
 def after_region(view: View) -> Iterator[tuple[str, Figure]]:
-    """The region's H&E beside the UMIs of its 8 µm bins."""
+    """Draw the region's H&E beside the UMIs of its 8 µm bins."""
     if view.box is None:
         return
     size = sheet.map_size(view.box, _SIDE)
@@ -71,29 +73,16 @@ def _umis(view: View, axes: Axes, box: Box) -> None:
         return
     umis = np.asarray(places.table.X.sum(axis=1), float).ravel()
     scale = sequential(umis)
-    longest = sheet.pixels(_SIDE * max(view.box.width, view.box.height) / max(box.width, box.height))
-    sheet.show(axes, paint(places.raster(longest), scale.rgba(umis)), view.box)
+    longest = sheet.pixels(_SIDE * view.box.longest / box.longest)
+    sheet.show(axes, places.raster(longest).paint(scale.rgba(umis)), view.box)
     axes.set(xlim=(box.x0, box.x1), ylim=(box.y1, box.y0))
     sheet.color_bar(axes, scale, "UMIs per 8 µm bin")
 
 
-def _lowres(view: View) -> tuple[NDArray[np.uint8] | None, Box]:
-    """Space Ranger's low-resolution picture, and the box it covers; else the H&E in view."""
-    from spatialdata.transformations import get_transformation
-
-    element = view.sdata.images.get(keys.lowres_image(view.sample_id))
-    shapes = view.sdata.shapes.get(keys.bin_shapes(view.sample_id, 8))
-    system = f"{view.sample_id}_downscaled_lowres"
-    if view.box is None:
-        raise ValueError("there is nothing to map")
-    if element is not None and shapes is not None:
-        placed = get_transformation(shapes, get_all=True).get(system)
-        if placed is not None:
-            factor = placed.to_affine_matrix(("x", "y"), ("x", "y"))[0, 0]
-            pixels = np.asarray(element[:3]).transpose(1, 2, 0).astype(np.uint8)
-            height, width = pixels.shape[:2]
-            return pixels, Box(0, 0, width / factor, height / factor)
-    return view.picture(view.box, sheet.pixels(_SIDE)), view.box
+def _slide(view: View) -> Pyramid | None:
+    """Find Space Ranger's low-resolution picture of the slide, or else the H&E."""
+    lowres = Pyramid.of(view.sdata, keys.lowres_image(view.sample_id), view.sample_id)
+    return lowres or view.image
 
 
 def _region(view: View) -> Iterator[NDArray[np.float64]]:

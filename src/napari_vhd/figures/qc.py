@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.patheffects import withStroke
+from matplotlib.ticker import NullFormatter
 
 from napari_vhd import keys
 
@@ -27,11 +29,14 @@ _COUNTS = ("total_counts", "n_counts")
 _GENES = ("n_genes_by_counts", "n_genes")
 _BAR, _LINE = "#4477aa", "#d55e00"
 _MOST_NUMBERED = 150
+_MOST_LINES = 20_000
+_WINDOW_UM = 250.0
+_SIDE = 5.2
 _CYCLE = ("#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377")
 
 
 def after_qc(view: View) -> Iterator[tuple[str, Figure]]:
-    """Maps before and after filtering, histograms with the limits, islands."""
+    """Draw maps before and after filtering, histograms with the limits, islands."""
     places = view.cells
     if places is None:
         return
@@ -58,7 +63,7 @@ def after_qc(view: View) -> Iterator[tuple[str, Figure]]:
 
 
 def after_neighbors(view: View) -> Iterator[tuple[str, Figure]]:
-    """The graph of neighbours."""
+    """Draw the graph of neighbours."""
     for places in (view.cells, view.bins(view.config.params.deconvolution_bins)):
         if places is not None and "spatial_connectivities" in places.table.obsp:
             yield "connectivities.png", _connectivities(view, places)
@@ -66,7 +71,7 @@ def after_neighbors(view: View) -> Iterator[tuple[str, Figure]]:
 
 
 def _first(places: Places, columns: tuple[str, ...]) -> NDArray[np.float64] | None:
-    """The first of several columns that is there."""
+    """Read the first of several columns that is there."""
     found = (maps.numbers(places, column) for column in columns)
     return next((values for values in found if values is not None), None)
 
@@ -77,38 +82,42 @@ def _histograms(
     counts: NDArray[np.float64] | None,
     mito: NDArray[np.float64] | None,
 ) -> Figure:
-    """Distributions over all cells with the filters' limits, and why cells were left out."""
+    """Draw distributions over all cells with the filters' limits, and why cells were left out."""
     params = view.config.params
     limit = params.pct_mito
     if params.percentile_pct_mito is not None and mito is not None and np.isfinite(mito).any():
         limit = float(np.nanquantile(mito, params.percentile_pct_mito))
     panels = [
-        (counts, "UMIs per cell", float(params.filter_cells_counts), "fewest", True),
-        (mito, "% mitochondrial UMIs", limit, "limit", False),
-        (_first(places, _GENES), "genes per cell", None, "", True),
+        (counts, "UMIs per cell", float(params.filter_cells_counts), "kept: at least {:,g}"),
+        (mito, "% mitochondrial UMIs", limit, "kept: below {:.3g} %"),
+        (_first(places, _GENES), "genes per cell", None, ""),
     ]
     present = [p for p in panels if p[0] is not None and np.isfinite(p[0]).any()]
     figure, axes = sheet.lay_out(
-        len(present) + 1, (4.3, 3.0), 2, f"Quality control · {view.name}", gap=(1.1, 1.0)
+        len(present) + 1, (4.3, 3.0), 2, f"Quality control · {view.name}", gap=(1.4, 1.0)
     )
-    for one, (values, label, at, word, log) in zip(axes, present, strict=False):
+    for one, (values, label, at, sentence) in zip(axes, present, strict=False):
         if values is not None:
-            _histogram(one, values, label, log)
+            _histogram(one, values, label)
         if at is not None:
-            one.axvline(max(at, 0.8) if log else at, color=_LINE, linewidth=1.6)
-            sheet.panel_title(one, f"{word}: {at:,.4g}")
+            one.axvline(at, color=_LINE, linewidth=1.6)
+            sheet.panel_title(one, sentence.format(at))
     _reasons(axes[-1], places)
     return figure
 
 
-def _histogram(axes: Axes, values: NDArray[np.float64], label: str, log: bool) -> None:
+def _histogram(axes: Axes, values: NDArray[np.float64], label: str) -> None:
+    """Draw a distribution, on a logarithmic axis where it spans more than a decade or so."""
     values = values[np.isfinite(values)]
-    bins: NDArray[np.float64] | int = 50
-    if log:
-        values = np.maximum(values, 0.8)
-        bins = np.geomspace(values.min(), max(values.max(), values.min() * 2), 51)
+    positive = values[values > 0]
+    bins: list[float] | int = 50
+    if len(positive) and label.endswith("per cell") and values.max() > 30 * positive.min():
+        low = max(0.8, float(positive.min()) * 0.8)
+        values = np.maximum(values, low)
+        bins = np.geomspace(low, values.max(), 51).tolist()
         axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:,.0f}")
+        axes.xaxis.set_major_formatter("{x:,g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
     axes.hist(values, bins=bins, color=_BAR)
     sheet.dress_plot(axes, label, "cells")
 
@@ -123,18 +132,19 @@ def _reasons(axes: Axes, places: Places) -> None:
         rows |= {str(k): int(v) for k, v in reasons.value_counts().items()}
     elif len(left_out):
         rows["left out"] = len(left_out)
-    names = list(rows)[::-1]
-    axes.barh(names, [rows[n] for n in names], color=[_BAR if n == "kept" else _LINE for n in names])
-    for place, name in enumerate(names):
-        axes.text(rows[name], place, f" {rows[name]:,}", va="center", fontsize=sheet.SMALL)
-    axes.set_ylim(-0.7, max(len(names) - 0.3, 3.3))
+    names, numbers = list(rows), list(rows.values())
+    axes.barh(range(len(rows)), numbers, color=[_BAR, *[_LINE] * (len(rows) - 1)])
+    axes.set_yticks(range(len(rows)), [textwrap.fill(name, 20) for name in names])
+    for place, number in enumerate(numbers):
+        axes.text(number, place, f" {number:,}", va="center", fontsize=sheet.SMALL)
+    axes.set_ylim(max(len(rows) - 0.3, 3.3), -0.7)
     sheet.dress_plot(axes, "cells", "")
     axes.margins(x=0.18)
     sheet.panel_title(axes, f"{kept:,} of {places.table.n_obs:,} cells kept")
 
 
 def _islands(view: View, places: Places) -> Figure:
-    """Cells by island, with the number that `islands_keep` and `islands_drop` understand."""
+    """Colour cells by island, with the number that `islands_keep` and `islands_drop` understand."""
     from matplotlib.colors import to_rgba_array
 
     values = maps.numbers(places, keys.ISLAND)
@@ -143,18 +153,20 @@ def _islands(view: View, places: Places) -> Figure:
     found, codes = np.unique(values[np.isfinite(values)].astype(int), return_inverse=True)
     sizes = np.bincount(codes, minlength=len(found))
     colors = np.tile(to_rgba_array(FILTERED), (len(values), 1))
-    cycle = to_rgba_array(_CYCLE)
-    colors[np.isfinite(values)] = cycle[codes % len(cycle)]
-    colors[~places.kept] = colors[~places.kept] * 0.35 + 0.65
+    cycle, numbered = to_rgba_array(_CYCLE), np.isfinite(values)
+    colors[numbered] = cycle[codes % len(cycle)]
+    pale = numbered & ~places.kept
+    colors[pale] = colors[pale] * 0.35 + 0.65
     figure, axes = maps.one_map(view, "Islands of cells")
     maps.fill(axes, view, places, np.asarray(255 * colors, np.uint8), sheet.MAP_INCHES)
-    xy = np.asarray(places.table.obsm[keys.SPATIAL], float)[np.isfinite(values)]
+    xy = np.asarray(places.table.obsm[keys.SPATIAL], float)[numbered]
     for index in np.argsort(-sizes)[:_MOST_NUMBERED]:
         own = xy[codes == index]
         # The member nearest to the middle: the number stands on the island even if it is a ring.
         middle = own[np.argmin(np.hypot(*(own - own.mean(0)).T))]
         axes.text(
-            *middle,
+            middle[0],
+            middle[1],
             f"{found[index]}",
             ha="center",
             va="center",
@@ -163,45 +175,56 @@ def _islands(view: View, places: Places) -> Figure:
             color=sheet.INK,
             path_effects=[withStroke(linewidth=2.5, foreground="white")],
         )
-    listed = ", ".join(
-        f"{found[i]} ({sizes[i]:,})" for i in np.argsort(-sizes, kind="stable")[:12]
-    )
+    listed = ", ".join(f"{found[i]} ({sizes[i]:,})" for i in np.argsort(-sizes, kind="stable")[:12])
     more = " …" if len(found) > 12 else ""
-    pale = " Pale: left out." if not places.kept.all() else ""
-    sheet.note(figure, f"Island number (cells): {listed}{more}.{pale}")
+    sentences = [f"Island number (cells): {listed}{more}."]
+    if pale.any():
+        sentences.append(f"Pale: {int(pale.sum()):,} left out with their island.")
+    if not numbered.all():
+        sentences.append(f"Grey: {int((~numbered).sum()):,} filtered before.")
+    sheet.note(figure, " ".join(sentences))
     return figure
 
 
 def _connectivities(view: View, places: Places) -> Figure:
-    """Every pair of neighbours as a line, every cell as a dot coloured by its neighbours."""
-    graph = places.table.obsp["spatial_connectivities"].tocsr()
+    """Draw pairs of neighbours as lines, and cells as dots coloured by their neighbours.
+
+    Where there are too many pairs to tell apart, lines are drawn in a window beside the map.
+    """
+    if view.box is None:
+        raise ValueError("there is nothing to map")
+    graph, shown = places.table.obsp["spatial_connectivities"].tocsr(), places.kept
     xy = np.asarray(places.table.obsm[keys.SPATIAL], float)
     pairs = graph.tocoo()
     once = pairs.row < pairs.col
-    degree = np.diff(graph.indptr)
-    figure, axes = maps.one_map(view, f"Neighbours within {view.config.params.radius:g} µm")
     lines = np.stack([xy[pairs.row[once]], xy[pairs.col[once]]], axis=1)
-    dense = len(lines) > 20_000
-    axes.add_collection(
-        LineCollection(
-            lines, colors="#777777", linewidths=0.25 if dense else 0.8, antialiased=not dense
-        ),
-        autolim=False,
+    degree = np.diff(graph.indptr).astype(float)[shown]
+    boxes = [view.box]
+    if len(lines) > _MOST_LINES:
+        boxes.append(view.box.densest(xy[shown], _WINDOW_UM / (view.um_per_px or 0.25)))
+    side = sheet.MAP_INCHES if len(boxes) == 1 else _SIDE
+    how = f"within {view.config.params.radius:g} µm" if places.noun == "cells" else "on the grid"
+    figure, panels = sheet.lay_out(
+        len(boxes), sheet.map_size(view.box, side), 2, f"Neighbours {how} · {view.name}"
     )
-    scale = sequential(degree.astype(float), "viridis")
-    shown = places.kept
-    axes.scatter(
-        *xy[shown].T,
-        c=scale.rgba(degree[shown].astype(float)) / 255,
-        s=float(np.clip(30_000 / max(len(xy), 1), 0.3, 22)),
-        linewidths=0,
-        zorder=3,
+    scale = sequential(degree)
+    for axes, box in zip(panels, boxes, strict=True):
+        sheet.dress_map(axes, box, view.um_per_px)
+        near = box.holds(xy[shown])
+        colors = scale.rgba(degree[near]) / 255
+        size = float(np.clip(30_000 / max(near.sum(), 1), 0.5, 22))
+        axes.scatter(
+            xy[shown][near, 0], xy[shown][near, 1], c=colors, s=size, linewidths=0, zorder=3
+        )
+    drawn = lines[boxes[-1].holds(lines[:, 0]) | boxes[-1].holds(lines[:, 1])]
+    panels[-1].add_collection(
+        LineCollection(list(drawn), colors="#777777", linewidths=0.8), autolim=False
     )
-    sheet.color_bar(axes, scale, f"neighbours of each of the {places.noun}")
-    alone = int((degree[shown] == 0).sum())
+    sheet.color_bar(panels[-1], scale, "neighbours", whole=True)
+    alone = int((degree == 0).sum())
     sheet.note(
         figure,
-        f"{len(lines):,} pairs; {degree[shown].mean() if shown.any() else 0:.1f} neighbours on "
-        f"average; {alone:,} of {int(shown.sum()):,} {places.noun} without a neighbour.",
+        f"{len(lines):,} pairs; {degree.mean() if len(degree) else 0:.1f} neighbours on average; "
+        f"{alone:,} of {len(degree):,} {places.noun} without a neighbour.",
     )
     return figure

@@ -7,29 +7,31 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgb
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
 from napari_vhd import keys
 
 from . import sheet
-from .raster import NOTHING, Box, raster_of_rings, rims
+from .raster import Raster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
-    from .raster import Rings
+    from .geometry import Box, Rings
     from .view import View
 
 _SIDE = 6.2
 _WINDOW_UM = 90.0
-_WINDOW_PX = 330.0
+_UM_PER_PX = 0.25  # where nothing says it
 # More rings than this are drawn from a raster: vectors would take seconds.
 _MOST_VECTORS = 20_000
-_FEWEST_PX = 5
+_TINT = 0.35
 
 
 @dataclass(frozen=True)
@@ -64,65 +66,64 @@ def after_boundaries(view: View) -> Iterator[tuple[str, Figure]]:
     yield from _outlines(view, [_CELLS], "proseg_outlines.png")
 
 
-def _outlines(
-    view: View, wanted: Sequence[Outlined], name: str
-) -> Iterator[tuple[str, Figure]]:
-    drawn = [(one, view.rings(one.element)) for one in wanted]
-    sets = [(one, rings) for one, rings in drawn if rings is not None]
+def _outlines(view: View, wanted: Sequence[Outlined], name: str) -> Iterator[tuple[str, Figure]]:
+    """Make one figure with all the wanted boundaries, if all are there."""
+    found = [(one, view.rings(one.element)) for one in wanted]
+    sets = [(one, rings) for one, rings in found if rings is not None]
     if len(sets) < len(wanted) or view.box is None:
         return
-    size = sheet.map_size(view.box, _SIDE)
     title = " and ".join(one.title for one, _ in sets)
-    figure, axes = sheet.lay_out(1, size, 1, f"{title} · {view.name}")
-    whole = axes[0]
-    _draw(figure, view, view.box, whole, sets)
-    window = _window(view.box, view.um_per_px, sets[0][1])
-    width, height = figure.get_size_inches()
-    side = min(_SIDE, size[1]) if size[1] > _SIDE / 2 else _SIDE
-    inset = figure.add_axes(
-        (1 + 0.45 / width, 1 - side / height, side / width, side / height)
-    )
-    _draw(figure, view, window, inset, sets)
-    sheet.panel_title(inset, "the framed window at full resolution")
+    size = sheet.map_size(view.box, _SIDE)
+    figure, (whole, detail) = sheet.lay_out(2, size, 2, f"{title} · {view.name}")
+    window = view.box.densest(sets[0][1].starts(), _WINDOW_UM / (view.um_per_px or _UM_PER_PX))
+    for axes, box in ((whole, view.box), (detail, window)):
+        _draw(axes, view, box, sets)
+    corner = (window.x0, window.y0)
     whole.add_patch(
-        Rectangle(
-            (window.x0, window.y0), window.width, window.height, fill=False, linewidth=1.8,
-            edgecolor="black",
-        )
-    )  # fmt: skip
-    sheet.panel_title(whole, _counted(sets, view.um_per_px))
-    handles = [
-        Line2D([], [], color=one.color, linewidth=3, label=one.title) for one, _ in sets
-    ]
-    sheet.legend_of(inset, handles, "")
+        Rectangle(corner, window.width, window.height, fill=False, linewidth=2, edgecolor="black")
+    )
+    sheet.panel_title(whole, "; ".join(_described(view, *one) for one in sets))
+    sheet.panel_title(detail, "the framed window at full resolution")
+    handles = [Line2D([], [], color=one.color, linewidth=3, label=one.title) for one, _ in sets]
+    sheet.legend_of(detail, handles, "")
     yield name, figure
 
 
-def _draw(
-    figure: Figure,
-    view: View,
-    box: Box,
-    axes: object,
-    sets: Sequence[tuple[Outlined, Rings]],
-) -> None:
+def _draw(axes: Axes, view: View, box: Box, sets: Sequence[tuple[Outlined, Rings]]) -> None:
     """H&E with outlines in one box."""
-    from matplotlib.axes import Axes
-
-    if not isinstance(axes, Axes):
-        raise TypeError("axes of matplotlib are needed")
-    place = axes.get_position()
-    inches = max(place.width * figure.get_figwidth(), place.height * figure.get_figheight())
-    longest = sheet.pixels(inches)
+    longest = sheet.pixels(_SIDE)
     picture = view.picture(box, longest)
     for one, rings in sets:
         near = rings.touching(box)
         if len(near) <= _MOST_VECTORS:
-            line = 1.6 if len(near) < 400 else 0.7
-            axes.add_collection(
-                LineCollection(near, colors=one.color, linewidths=line), autolim=False
-            )
+            width = 1.8 if len(near) < 400 else 0.8
+            lines = LineCollection(near, colors=one.color, linewidths=width)
+            axes.add_collection(lines, autolim=False)
         elif picture is not None:
-            picture = _burnt_in(picture, rings, box, longest, one.color)
+            picture = _with_outlines(picture, rings, box, longest, one.color)
     if picture is not None:
         sheet.show(axes, picture, box)
     sheet.dress_map(axes, box, view.um_per_px)
+
+
+def _with_outlines(
+    picture: NDArray[np.uint8], rings: Rings, box: Box, longest: int, color: str
+) -> NDArray[np.uint8]:
+    """Blend outlines into a picture of the box."""
+    raster = Raster.of(rings, box, longest)
+    # Where outlines are all one would see, they only tint the tissue.
+    strength = 1.0 if raster.has_room_for_rims(len(rings)) else _TINT
+    share = strength * raster.outline_share()[..., None]
+    ink = 255 * np.array(to_rgb(color))
+    return np.rint(picture * (1 - share) + ink * share).astype(np.uint8)
+
+
+def _described(view: View, one: Outlined, rings: Rings) -> str:
+    """Say number and median area of the objects."""
+    shapes = view.sdata.shapes[one.element]
+    text = f"{len(shapes):,} {one.noun}"
+    if keys.AREA_UM2 in shapes:
+        return f"{text}, median {shapes[keys.AREA_UM2].median():,.0f} µm²"
+    if view.um_per_px:
+        return f"{text}, median {np.median(rings.areas()) * view.um_per_px**2:,.0f} µm²"
+    return text

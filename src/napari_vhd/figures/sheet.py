@@ -16,22 +16,29 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
-from mpl_toolkits.axes_grid1.anchored_artists import AnchoredSizeBar
+from matplotlib.ticker import MaxNLocator
+from mpl_toolkits.axes_grid1.anchored_artists import (  # type: ignore[import-untyped]
+    AnchoredSizeBar,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    import numpy as np
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from .colors import Categories, Scale
-    from .raster import Box
+    from .geometry import Box
 
 DPI = 160
 MAP_INCHES = 7.5
 TEXT, SMALL, TITLE = 10.5, 9.0, 13.0
 INK = "#222222"
 _LEGEND_ROWS = 26
+_EDGE = 0.2
 
 
 def pixels(inches: float) -> int:
@@ -41,7 +48,7 @@ def pixels(inches: float) -> int:
 
 def map_size(box: Box, longest: float) -> tuple[float, float]:
     """Width and height (inches) of a map of a box, in true proportions."""
-    scale = longest / max(box.width, box.height)
+    scale = longest / box.longest
     return max(box.width * scale, 0.3), max(box.height * scale, 0.3)
 
 
@@ -51,6 +58,7 @@ def lay_out(
     columns: int,
     title: str,
     gap: tuple[float, float] = (0.3, 0.5),
+    headroom: float | None = None,
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure with panels of one size, row by row.
 
@@ -66,13 +74,14 @@ def lay_out(
         Above everything.
     gap
         Between panels across and down, inches.
+    headroom
+        Between the panels and the title, inches; None: enough for titles of panels.
     """
     columns = max(1, min(columns, number))
     rows = math.ceil(number / columns)
     width = columns * size[0] + (columns - 1) * gap[0]
     height = rows * size[1] + (rows - 1) * gap[1]
     figure = Figure(figsize=(width, height), dpi=DPI, facecolor="white")
-    FigureCanvasAgg(figure)
     axes = []
     for index in range(number):
         row, column = divmod(index, columns)
@@ -81,18 +90,18 @@ def lay_out(
         axes.append(
             figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
         )
-    lift = 0.14 if number == 1 else 0.42
+    lift = headroom or (0.14 if number == 1 else 0.42)
     figure.text(
         0, 1 + lift / height, title, fontsize=TITLE, fontweight="bold", color=INK, va="bottom"
     )
     return figure, axes
 
 
-def note(figure: Figure, sentence: str) -> None:
-    """Write a sentence below everything."""
+def note(figure: Figure, sentence: str, below: float = 0.42) -> None:
+    """Write a sentence, `below` inches under the panels."""
     width, height = figure.get_size_inches()
     text = textwrap.fill(sentence, max(40, int(width * 12)))
-    figure.text(0, -0.42 / height, text, fontsize=TEXT, color=INK, va="top")
+    figure.text(0, -below / height, text, fontsize=TEXT, color=INK, va="top")
 
 
 def dress_map(axes: Axes, box: Box, um_per_px: float | None, sizes: bool = True) -> None:
@@ -118,12 +127,12 @@ def dress_map(axes: Axes, box: Box, um_per_px: float | None, sizes: bool = True)
         size_vertical=box.height * 0.006,
         fontproperties=FontProperties(size=SMALL),
     )
-    bar.patch.set(facecolor="white", edgecolor="none", alpha=0.85)
+    bar.patch.set(facecolor="white", edgecolor="none", alpha=0.9)
     bar.set_zorder(20)
     axes.add_artist(bar)
 
 
-def show(axes: Axes, rgb: object, box: Box) -> None:
+def show(axes: Axes, rgb: NDArray[np.uint8], box: Box) -> None:
     """Lay a picture over a box of full-resolution px."""
     axes.imshow(
         rgb, extent=(box.x0, box.x1, box.y1, box.y0), interpolation="nearest", aspect="auto"
@@ -144,36 +153,39 @@ def legend(axes: Axes, shown: Categories, title: str) -> None:
     legend_of(axes, entries, title)
 
 
-def legend_of(axes: Axes, entries: Sequence[object], title: str) -> None:
-    """Put a legend right of the axes, in as many columns as it needs."""
+def legend_of(
+    axes: Axes, entries: Sequence[Artist], title: str, gap: float = 0.2, spacing: float = 0.45
+) -> None:
+    """Put a legend right of the axes (`gap` inches), in as many columns as it needs.
+
+    `spacing` between the lines is in lines.
+    """
+    # The gap is on paper, not a share of the axes: the same for wide and for narrow maps.
+    start = 1 + gap * axes.figure.dpi / axes.get_window_extent().width
     drawn = axes.legend(
         handles=list(entries),
         title=title,
         loc="upper left",
-        bbox_to_anchor=(1.0, 1.0),
+        bbox_to_anchor=(start, 1.0),
         bbox_transform=axes.transAxes,
         borderaxespad=0,
         borderpad=0.0,
         handlelength=1.1,
         handleheight=1.1,
         columnspacing=1.2,
-        labelspacing=0.45,
+        labelspacing=spacing,
         fontsize=TEXT,
         title_fontsize=TEXT,
         alignment="left",
         frameon=False,
         ncols=math.ceil(len(entries) / _LEGEND_ROWS),
     )
-    # The gap is on paper, not a share of the axes: the same for wide and for narrow maps.
-    drawn.set_bbox_to_anchor(
-        (1 + 0.2 / (axes.figure.get_figwidth() * axes.get_position().width), 1.0), axes.transAxes
-    )
     for text in [*drawn.get_texts(), drawn.get_title()]:
         text.set_color(INK)
 
 
-def color_bar(axes: Axes, scale: Scale, label: str, beside: Axes | None = None) -> None:
-    """Put a colour bar right of the axes, or of the last panel where several share it.
+def color_bar(axes: Axes, scale: Scale, label: str, whole: bool = False) -> None:
+    """Put a colour bar right of the axes.
 
     Parameters
     ----------
@@ -183,19 +195,19 @@ def color_bar(axes: Axes, scale: Scale, label: str, beside: Axes | None = None) 
         What it explains.
     label
         The quantity and its unit.
-    beside
-        The panel that it stands right of, if not `axes`.
+    whole
+        Only whole numbers make sense.
     """
-    figure = axes.figure
-    width, height = figure.get_size_inches()
-    place, last = axes.get_position(), (beside or axes).get_position()
+    figure, place = axes.figure, axes.get_position()
+    width, height = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
     tall = min(place.height * height, 3.5) / height
-    bar_axes = figure.add_axes((last.x1 + 0.18 / width, place.y1 - tall, 0.2 / width, tall))
-    bar = figure.colorbar(
-        ScalarMappable(scale.norm, scale.cmap), cax=bar_axes, extend=scale.extend
-    )
+    bar_axes = figure.add_axes((place.x1 + 0.18 / width, place.y1 - tall, 0.2 / width, tall))
+    bar = figure.colorbar(ScalarMappable(scale.norm, scale.cmap), cax=bar_axes, extend=scale.extend)
     bar.set_label(label, fontsize=TEXT, color=INK)
     bar_axes.tick_params(labelsize=SMALL, colors=INK)
+    if whole:
+        bar.locator = MaxNLocator(integer=True)
+        bar.update_ticks()
     bar.outline.set(edgecolor="#555555", linewidth=0.6)
 
 
@@ -211,13 +223,9 @@ def save(figure: Figure, path: Path) -> Path:
     """Write a PNG whole or not at all; nothing is clipped."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        figure.savefig(
-            beside,
-            format="png",
-            bbox_inches="tight",
-            pad_inches=0.2,
-            pil_kwargs={"compress_level": 3},
-        )
+        # As bbox_inches="tight" does, but without drawing everything once more to measure it.
+        needed = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(_EDGE)
+        figure.savefig(beside, format="png", bbox_inches=needed, pil_kwargs={"compress_level": 3})
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
@@ -232,6 +240,6 @@ def _entry(name: str, count: int) -> str:
 
 
 def _round_length(longest: float) -> float:
-    """The largest of 1, 2, 5, 10, 20, … that is not longer."""
+    """Give the largest of 1, 2, 5, 10, 20, … that is not longer."""
     decade = 10 ** math.floor(math.log10(longest))
     return float(max(step * decade for step in (1, 2, 5) if step * decade <= longest))

@@ -4,25 +4,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
-from PIL import Image
 
 from napari_vhd import keys
 
-from .raster import BinGrid, Box, Rings, raster_of_rings
+from .geometry import BinGrid, Box, Rings
+from .pyramid import Pyramid
+from .raster import Raster
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
+    import pandas as pd
     from anndata import AnnData
     from numpy.typing import NDArray
     from spatialdata import SpatialData
 
     from napari_vhd.config import RunConfig
+
+    from .raster import Numbered
 
 # The bins' corners are half a bin outside their centres; a little air around shows the rim.
 _MARGIN_UM = 8.0
@@ -38,19 +40,22 @@ class Places:
         Cells or bins.
     noun
         What a row is, for titles and legends.
-    draw
-        Rasterises the rows for a figure of the given longest side.
+    where
+        Outlines of cells or grid of bins.
+    box
+        What is shown, full-resolution px.
     """
 
     table: AnnData
     noun: str
-    draw: Callable[[int], NDArray[np.int32]]
-    _drawn: dict[int, NDArray[np.int32]] = field(default_factory=dict, repr=False)
+    where: Numbered
+    box: Box
+    _drawn: dict[int, Raster] = field(default_factory=dict, repr=False)
 
-    def raster(self, longest: int) -> NDArray[np.int32]:
-        """Row numbers on the fine grid over the view; made once for each size."""
+    def raster(self, longest: int) -> Raster:
+        """Rasterise the rows, once for each size (longest side in pixels)."""
         if longest not in self._drawn:
-            self._drawn[longest] = self.draw(longest)
+            self._drawn[longest] = Raster.of(self.where, self.box, longest)
         return self._drawn[longest]
 
     @cached_property
@@ -89,7 +94,7 @@ class View:
     @cached_property
     def box(self) -> Box | None:
         """The part of the slide that all maps show: the bins' extent, within the H&E."""
-        image, around = self.image_box, None
+        image, around = self.image.box if self.image else None, None
         for size in (8, 16, 2):
             grid = self._grid(size)
             if grid is not None:
@@ -114,87 +119,40 @@ class View:
         return None
 
     @cached_property
-    def image_box(self) -> Box | None:
-        """Where the full-resolution H&E lies."""
-        if self._levels is None:
-            return None
-        corner, scale = self._placement
-        height, width = self._levels[0].shape[-2:]
-        return Box(*corner, corner[0] + width * scale[0], corner[1] + height * scale[1])
-
-    @cached_property
-    def _levels(self) -> list[Any] | None:
-        """The H&E from fine to coarse, each (channel, y, x), lazy."""
-        element = self.sdata.images.get(keys.full_image(self.sample_id))
-        if element is None:
-            return None
-        if hasattr(element, "dims"):
-            return [element]
-        return [next(iter(element[level].values())) for level in element.children]
-
-    @cached_property
-    def _placement(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Corner and side of the image's finest pixels in full-resolution px."""
-        from spatialdata.transformations import get_transformation
-
-        element = self.sdata.images[keys.full_image(self.sample_id)]
-        placed = get_transformation(element, to_coordinate_system=self.sample_id)
-        matrix = placed.to_affine_matrix(("x", "y"), ("x", "y"))
-        return (float(matrix[0, 2]), float(matrix[1, 2])), (
-            float(matrix[0, 0]),
-            float(matrix[1, 1]),
-        )
+    def image(self) -> Pyramid | None:
+        """The full-resolution H&E."""
+        return Pyramid.of(self.sdata, keys.full_image(self.sample_id), self.sample_id)
 
     def picture(self, box: Box, longest: int) -> NDArray[np.uint8] | None:
-        """Read the H&E in a box from the coarsest level that is fine enough.
-
-        Parameters
-        ----------
-        box
-            Full-resolution px; what lies outside the image stays white.
-        longest
-            Longest side of the picture in pixels.
-
-        Returns
-        -------
-        RGB of shape (height, width, 3), or None where there is no H&E.
-        """
-        if self._levels is None or self.image_box is None:
-            return None
-        width, height = box.size(longest)
-        finest = self._levels[0].shape
-        fine_enough = [
-            level
-            for level in self._levels
-            if level.shape[-1] / finest[-1] * box.width >= 0.9 * width
-        ]
-        level = fine_enough[-1] if fine_enough else self._levels[0]
-        step_x = self.image_box.width / level.shape[-1]
-        step_y = self.image_box.height / level.shape[-2]
-        shown = box.within(self.image_box)
-        first_x = int((shown.x0 - self.image_box.x0) / step_x)
-        first_y = int((shown.y0 - self.image_box.y0) / step_y)
-        last_x = int(np.ceil((shown.x1 - self.image_box.x0) / step_x))
-        last_y = int(np.ceil((shown.y1 - self.image_box.y0) / step_y))
-        pixels = np.asarray(level[:3, first_y:last_y, first_x:last_x]).transpose(1, 2, 0)
-        source = (
-            (box.x0 - self.image_box.x0) / step_x - first_x,
-            (box.y0 - self.image_box.y0) / step_y - first_y,
-            (box.x1 - self.image_box.x0) / step_x - first_x,
-            (box.y1 - self.image_box.y0) / step_y - first_y,
-        )
-        return _resized(pixels.astype(np.uint8), source, (width, height))
+        """Read the H&E in a box, as `Pyramid.read`; None where there is no H&E."""
+        return None if self.image is None else self.image.read(box, longest)
 
     def rings(self, boundaries: str, index: pd.Index | None = None) -> Rings | None:
         """Outlines of cells, in the order of `index` (cell ids), or of the boundaries."""
         from spatialdata import transform
+        from spatialdata.transformations import Identity, get_transformation
 
-        if boundaries not in self.sdata.shapes:
+        shapes = self.sdata.shapes.get(boundaries)
+        if shapes is None:
             return None
-        shapes = transform(self.sdata.shapes[boundaries], to_coordinate_system=self.sample_id)
+        if not isinstance(get_transformation(shapes, self.sample_id), Identity):
+            shapes = transform(shapes, to_coordinate_system=self.sample_id)
         geometry = shapes.geometry if index is None else shapes.geometry.reindex(index)
         rings = Rings.of(geometry)
         return rings if len(rings) else None
+
+    @cached_property
+    def marker_genes(self) -> dict[str, tuple[str, ...]]:
+        """Genes of the config's signatures, by the name that stands in columns of scores.
+
+        Empty where signatures were taken from the reference: the store does not keep their genes.
+        """
+        from napari_vhd.stages.bins import safe_names
+
+        given = self.config.marker_genes
+        if self.config.params.marker_source != "config":
+            return {}
+        return {plain: given[name] for name, plain in safe_names(given).items()}
 
     @cached_property
     def cells(self) -> Places | None:
@@ -202,23 +160,21 @@ class View:
         table = self.sdata.tables.get(keys.CELLS)
         if table is None or self.box is None or table.n_obs == 0:
             return None
-        box, region = self.box, table.obs.get(keys.REGION_KEY)
+        region = table.obs.get(keys.REGION_KEY)
         name = str(region.iloc[0]) if region is not None else keys.PROSEG
         rings = self.rings(name, table.obs_names)
         if rings is None:
             return None
-        return Places(table, "cells", lambda longest: raster_of_rings(rings, box, longest))
+        return Places(table, "cells", rings, self.box)
 
     def bins(self, size: int) -> Places | None:
-        """The bins of one size (µm)."""
+        """Find the bins of one size (µm)."""
         grid, box = self._grid(size), self.box
         if grid is None or box is None:
             return None
         if size not in self._bins:
             table = self.sdata.tables[keys.bin_table(size)]
-            self._bins[size] = Places(
-                table, f"{size} µm bins", lambda longest: grid.raster(box, longest)
-            )
+            self._bins[size] = Places(table, f"{size} µm bins", grid, box)
         return self._bins[size]
 
     def holding(self, column: str) -> Places | None:
@@ -247,21 +203,3 @@ class View:
                     np.asarray(table.obsm[keys.SPATIAL], float),
                 )
         return self._grids[size]
-
-
-def _resized(
-    pixels: NDArray[np.uint8], source: tuple[float, float, float, float], size: tuple[int, int]
-) -> NDArray[np.uint8]:
-    """Resample the part `source` (x0, y0, x1, y1 in its pixels) to `size`, white outside."""
-    x0, y0, x1, y1 = source
-    height, width = pixels.shape[:2]
-    pad = [
-        (max(0, int(np.ceil(-y0))), max(0, int(np.ceil(y1 - height)))),
-        (max(0, int(np.ceil(-x0))), max(0, int(np.ceil(x1 - width)))),
-    ]
-    if any(side for both in pad for side in both):
-        pixels = np.pad(pixels, [*pad, (0, 0)], constant_values=255)
-        x0, x1 = x0 + pad[1][0], x1 + pad[1][0]
-        y0, y1 = y0 + pad[0][0], y1 + pad[0][0]
-    image = Image.fromarray(np.ascontiguousarray(pixels))
-    return np.asarray(image.resize(size, Image.Resampling.BICUBIC, box=(x0, y0, x1, y1)))

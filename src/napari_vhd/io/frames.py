@@ -19,20 +19,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from spatialdata import SpatialData
 
+    Matrix = NDArray[np.floating[Any]]
+
 AXES = ("x", "y")
 
 
-def to_sample_frame(element: Any, sample_id: str) -> NDArray[np.float64]:
+def to_sample_frame(element: Any, sample_id: str) -> Matrix:
     """3 × 3 matrix from an element's own coordinates to full-resolution px."""
     return _matrix(element, sample_id)
 
 
-def px_to_um(sdata: SpatialData, sample_id: str) -> NDArray[np.float64]:
+def px_to_um(sdata: SpatialData, sample_id: str) -> Matrix:
     """3 × 3 matrix from full-resolution px to µm (the coordinate system ``microns``)."""
     bins = sdata.shapes[keys.bin_shapes(sample_id, 2)]
-    matrix: NDArray[np.float64] = _matrix(bins, keys.MICRONS) @ np.linalg.inv(
-        _matrix(bins, sample_id)
-    )
+    matrix: Matrix = _matrix(bins, keys.MICRONS) @ np.linalg.inv(_matrix(bins, sample_id))
     return matrix
 
 
@@ -44,18 +44,18 @@ def um_per_px(sdata: SpatialData, sample_id: str) -> float:
 def in_full_px(sdata: SpatialData, name: str, sample_id: str) -> GeoDataFrame:
     """Shapes with their vertices in full-resolution px; index and columns as they are."""
     shapes = sdata.shapes[name]
-    return shapes.set_geometry(moved(shapes.geometry.to_numpy(), _matrix(shapes, sample_id)))
+    here = shapes.set_geometry(moved(shapes.geometry.to_numpy(), _matrix(shapes, sample_id)))
+    here.attrs = {}  # the transformations of where the vertices were
+    return here
 
 
-def points_moved(
-    points: NDArray[np.float64], matrix: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def points_moved(points: Matrix, matrix: Matrix) -> NDArray[np.float64]:
     """Apply a 3 × 3 matrix to points (n, 2)."""
     result: NDArray[np.float64] = points @ matrix[:2, :2].T + matrix[:2, 2]
     return result
 
 
-def moved(geometries: Any, matrix: NDArray[np.float64]) -> Any:
+def moved(geometries: Any, matrix: Matrix) -> Any:
     """Apply a 3 × 3 matrix to an array of shapely geometries."""
     import shapely
 
@@ -81,13 +81,15 @@ def full_px_shapes(shapes: GeoDataFrame, sdata: SpatialData, sample_id: str) -> 
         transformations[system] = (
             Identity() if identity else Affine(matrix, input_axes=AXES, output_axes=AXES)
         )
-    return ShapesModel.parse(shapes, transformations=transformations)
+    plain = shapes.copy()
+    plain.attrs = {}
+    return ShapesModel.parse(plain, transformations=transformations)
 
 
-def _matrix(element: Any, system: str) -> NDArray[np.float64]:
+def _matrix(element: Any, system: str) -> Matrix:
     """3 × 3 matrix from an element to a coordinate system."""
     from spatialdata.transformations import get_transformation
 
     transformation = get_transformation(element, to_coordinate_system=system)
-    matrix: NDArray[np.float64] = transformation.to_affine_matrix(AXES, AXES)
+    matrix: Matrix = transformation.to_affine_matrix(AXES, AXES)
     return matrix

@@ -125,13 +125,13 @@ def _check_tiff(path: Path, tif: tifffile.TiffFile) -> ImageHeader:
         raise BadInputError(f"{path}: holds no picture; check the file.")
     series = tif.series[_main(tif)]
     page = series.keyframe
-    sizes = dict(zip(series.axes, series.shape, strict=True))
+    sizes: dict[str, int] = dict(zip(series.axes, series.shape, strict=True))
     if set(sizes) - {"S", "C"} != {"Y", "X"} or len(sizes) > 3:
         raise BadInputError(f"{path}: is a stack with axes {series.axes}, not a picture; {_RGB}.")
-    palette = page.photometric.name == "PALETTE"
-    _check_rgb(path, 1 if palette else sizes.get("S", sizes.get("C", 1)), str(series.dtype))
-    end = max((p.dataoffsets[-1] + p.databytecounts[-1] for p in series.pages if p), default=0)
-    if end > path.stat().st_size:
+    channels = 1 if page.photometric.name == "PALETTE" else sizes.get("S", sizes.get("C", 1))
+    _check_rgb(path, channels, str(series.dtype))
+    segments = [zip(p.dataoffsets, p.databytecounts, strict=True) for p in series.pages if p]
+    if max((start + n for part in segments for start, n in part), default=0) > path.stat().st_size:
         raise BadInputError(f"{path}: ends before its last pixel; copy the file again, whole.")
     # An uncompressed file is mapped, not loaded; a tiled one is decoded tile by tile.
     tile = 0 if series.dataoffset is not None else math.prod(page.chunks)

@@ -15,30 +15,34 @@ from typing import TYPE_CHECKING
 from napari_vhd import keys
 from napari_vhd.exceptions import StageError
 
+from .excerpt import write_excerpt
 from .fullres_image import open_image
-from .space_ranger import (
+from .outs import (
     FEATURE_SLICE,
     MATRIX,
     POSITIONS,
     SCALE_FACTORS,
-    Checked,
     bin_folder,
-    check_outs,
+    find_feature_slice,
     find_outs,
 )
+from .space_ranger import Checked, check_outs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from spatialdata import SpatialData
 
-__all__ = ["Checked", "check_outs", "find_outs", "microns_per_pixel", "read"]
+__all__ = ["Checked", "check_outs", "find_outs", "quiet", "read"]
 
 _OVERVIEWS = ("tissue_hires_image.png", "tissue_lowres_image.png")
 
 
 def read(
-    checked: Checked, sample_id: str, bin_sizes: Sequence[int] = keys.BIN_SIZES_UM
+    checked: Checked,
+    sample_id: str,
+    bin_sizes: Sequence[int] = keys.BIN_SIZES_UM,
+    box: tuple[float, float, float, float] | None = None,
 ) -> SpatialData:
     """Read a checked Space Ranger folder.
 
@@ -54,6 +58,9 @@ def read(
         Names the elements and the full-resolution px frame.
     bin_sizes
         Bin sizes (µm) to read, where present.
+    box
+        (xmin, ymin, xmax, ymax) in full-resolution px: only bins that touch it are sure to be
+        read, and not many others. Images are read whole.
 
     Raises
     ------
@@ -61,7 +68,7 @@ def read(
         Where sopa cannot read what the headers promised.
     """
     with quiet(), TemporaryDirectory() as folder:
-        _link(checked, Path(folder), bin_sizes)
+        _link(checked, Path(folder), bin_sizes, box)
         try:
             sdata = _read_linked(Path(folder), sample_id)
         except (OSError, KeyError, ValueError, AssertionError) as error:
@@ -72,14 +79,6 @@ def read(
         _add_image(sdata, checked, sample_id)
         _set_frames(sdata, checked, sample_id)
     return sdata
-
-
-def microns_per_pixel(sdata: SpatialData, sample_id: str) -> float:
-    """Size of a full-resolution pixel (µm), from the frames of the 2 µm bins."""
-    from spatialdata.transformations import get_transformation
-
-    scale = get_transformation(sdata[keys.bin_shapes(sample_id, 2)], keys.MICRONS)
-    return float(scale.to_affine_matrix(("x", "y"), ("x", "y"))[0, 0])
 
 
 @contextmanager
@@ -100,27 +99,38 @@ def quiet() -> Iterator[None]:
                 logger.setLevel(level)
 
 
-def _link(checked: Checked, folder: Path, bin_sizes: Sequence[int]) -> None:
+def _link(
+    checked: Checked,
+    folder: Path,
+    bin_sizes: Sequence[int],
+    box: tuple[float, float, float, float] | None,
+) -> None:
     """Link what is to be read into a folder, under the names that sopa knows.
 
     So the prefix of the feature slice does not matter, bins that nobody asked for and cells that
     Space Ranger segmented are not loaded, and the full-resolution image is not read whole.
     """
     outs = checked.outs
-    slices = [outs / FEATURE_SLICE, *sorted(outs.glob(f"*_{FEATURE_SLICE}"))]
-    links = {FEATURE_SLICE: next(file for file in slices if file.is_file())}
-    for size in bin_sizes:
-        if size in checked.bins:
-            for name in (MATRIX, POSITIONS, SCALE_FACTORS):
-                source = bin_folder(outs, size) / name
-                links[str(bin_folder(folder, size).relative_to(folder) / name)] = source
+    links = {
+        folder / FEATURE_SLICE: find_feature_slice(outs),
+        folder / SCALE_FACTORS: bin_folder(outs, 2) / SCALE_FACTORS,
+    }
+    for size in (size for size in bin_sizes if size in checked.bins):
+        source, target = bin_folder(outs, size), bin_folder(folder, size)
+        if box is None:
+            links |= {target / name: source / name for name in (MATRIX, POSITIONS, SCALE_FACTORS)}
+        else:
+            side = size / checked.microns_per_pixel
+            write_excerpt(
+                source, (box[0] - side, box[1] - side, box[2] + side, box[3] + side), target
+            )
     for name in _OVERVIEWS:
         found = next(iter(sorted((outs / "spatial").glob(f"*{name}"))), None)
         if found is not None and _is_rgb(found):
-            links[f"spatial/{name}"] = found
-    for name, source in links.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).symlink_to(source.resolve())
+            links[folder / "spatial" / name] = found
+    for target, source in links.items():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.symlink_to(source.resolve())
 
 
 def _is_rgb(path: Path) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vhd import keys
-from napari_vhd.config import NeighborsParameters
 from napari_vhd.exceptions import StageError, require_engine
+from napari_vhd.parameters import NeighborsParameters
 
 from .kept import all_rows_categorical, kept
 from .stage import Inputs, Outcome, Sample, Stage, TablePatch, each

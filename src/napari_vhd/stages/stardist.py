@@ -21,6 +21,7 @@ import numpy as np
 from napari_vhd import keys
 from napari_vhd.exceptions import StageError, require_engine
 from napari_vhd.io import frames, models
+from napari_vhd.io.visium_hd import quiet
 from napari_vhd.parameters import StardistParameters
 
 from .stage import Inputs, Outcome, Sample, Stage, each
@@ -152,12 +153,13 @@ def joined(patches: list[Nuclei], min_area: float) -> Nuclei:
     if not len(outlines):
         return Nuclei(outlines, np.array([]))
     every = Nuclei(outlines, np.concatenate([n.probability for n in patches]))
-    cells, origin = solve_conflicts(
-        list(every.outlines),
-        threshold=SAME_NUCLEUS,
-        patch_indices=np.repeat(np.arange(len(patches)), [len(n.outlines) for n in patches]),
-        return_indices=True,
-    )
+    with quiet():
+        cells, origin = solve_conflicts(
+            list(every.outlines),
+            threshold=SAME_NUCLEUS,
+            patch_indices=np.repeat(np.arange(len(patches)), [len(n.outlines) for n in patches]),
+            return_indices=True,
+        )
     resolved = cells.geometry.to_numpy()
     probability = np.where(origin >= 0, every.probability[origin], 0.0)
     merged = np.flatnonzero(origin < 0)
@@ -303,8 +305,7 @@ def _check(inputs: Inputs) -> None:
 
 def _files(inputs: Inputs) -> Iterable[Path]:
     """Weights that the result depends on."""
-    folder = models.stardist_folder(inputs.config.params.stardist_model)
-    return [] if folder is None else sorted(p for p in folder.iterdir() if p.is_file())
+    return models.stardist_files(inputs.config.params.stardist_model)
 
 
 STAGE = Stage(

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
-from napari_vhd.io.simulate.anatomy import draw_anatomy
-from napari_vhd.io.simulate.cells import grow
-from napari_vhd.io.simulate.population import populate
-from napari_vhd.io.simulate.render import Painter, Stain
+import numpy as np
+
+from napari_vhd.io.simulate.drawing.artefacts import Fold
+from napari_vhd.io.simulate.drawing.render import Painter
+from napari_vhd.io.simulate.drawing.stain import Stain
+from napari_vhd.io.simulate.tissue.anatomy import draw_anatomy
+from napari_vhd.io.simulate.tissue.cells import grow
+from napari_vhd.io.simulate.tissue.population import populate
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 # Scanners at 40x and 20x lie between these (um/px).
 _MPP = (0.24, 0.50)
+# Share of tiles that a fold may cross.
+_FOLDED = 0.12
 
 
 def render_tile(seed: int, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.int32]]:
@@ -44,7 +52,9 @@ def render_tile(seed: int, size_px: int) -> tuple[NDArray[np.uint8], NDArray[np.
     seeds = populate(section)
     cells = grow(seeds, np.zeros(len(seeds), np.uint8), seed, mpp)
     whole = int(shape[0] / mpp)
-    painter = Painter(section, cells, (whole, whole), mpp, Stain.draw(seed, variety=2.0))
+    plane = (whole, whole)
+    artefacts = (Fold(seed, plane, mpp),) if rng.random() < _FOLDED else ()
+    painter = Painter(section, cells, plane, mpp, Stain.draw(seed, variety=2.0), artefacts)
     corner = (whole - size_px) // 2
     rgb = painter.block(corner, corner, size_px, size_px)
     nuclei, _ = painter.labels(corner, corner, size_px, size_px)

@@ -1,0 +1,206 @@
+"""The command line: the same verbs without a screen.
+
+Exit codes: 0 done; 1 failed, the sample unchanged; 2 bad input; 3 out of memory; 130 cancelled.
+Errors are one sentence on stderr, never a traceback.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from napari_vhd.exceptions import BadInputError, CancelledError, StageError, VhdError
+
+app = typer.Typer(
+    name="napari-vhd",
+    help="Look at, correct and trust a 10x Visium HD sample.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
+
+
+def main() -> None:
+    """Run the command line, turning what goes wrong into a sentence and an exit code."""
+    try:
+        app(standalone_mode=False)
+    except VhdError as error:
+        _fail(str(error), error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("cancelled", CancelledError.exit_code)
+    except MemoryError:
+        _fail("memory ran out; choose a smaller region.", 3)
+    except typer.Exit as done:
+        sys.exit(done.exit_code)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(1)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        _fail(f"{where}{error.strerror or error}; free space or change permissions.", 1)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")):
+            _fail(f"{getattr(error, 'message', '') or error}; see napari-vhd --help.", 2)
+        _fail(f"unexpected {type(error).__name__}: {error}; please report it.", 1)
+
+
+def _fail(sentence: str, code: int) -> None:
+    typer.echo(f"napari-vhd: {sentence}", err=True)
+    sys.exit(code)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Argument(help="A new folder for the sample.")],
+    size_px: Annotated[int, typer.Option(help="Side of the image, full-resolution px.")] = 1600,
+    cells: Annotated[int | None, typer.Option(help="Number of cells; natural density.")] = None,
+    genes: Annotated[int, typer.Option(help="Number of genes.")] = 2000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same sample.")] = 0,
+    umis_per_bin: Annotated[float, typer.Option(help="Mean UMIs of a 2 µm bin in tissue.")] = 11.0,
+    sample_id: Annotated[str, typer.Option("--id", help="Id of the sample.")] = "SIM",
+    picture: Annotated[Path | None, typer.Option(help="A real H&E to place cells on.")] = None,
+    reference: Annotated[Path | None, typer.Option(help="Real single cells (h5ad).")] = None,
+    cell_type_col: Annotated[str | None, typer.Option(help="Column of types in it.")] = None,
+    layout: Annotated[Path | None, typer.Option(help="Real types of 8 µm bins (CSV).")] = None,
+) -> None:
+    """Make a sample with known truth, in Space Ranger's own files."""
+    from napari_vhd.io.simulate import simulate as make
+
+    make(
+        out,
+        size_px=size_px,
+        cells=cells,
+        genes=genes,
+        seed=seed,
+        umis_per_bin=umis_per_bin,
+        sample_id=sample_id,
+        picture=picture,
+        reference=reference,
+        cell_type_col=cell_type_col,
+        layout=layout,
+    )
+    typer.echo(str(out.resolve()))
+
+
+@app.command()
+def run(
+    config: Annotated[Path | None, typer.Argument(help="The YAML file.")] = None,
+    run_dir: Annotated[
+        Path | None,
+        typer.Option(help="Go on with this run folder (several samples: their parent)."),
+    ] = None,
+    only: Annotated[str | None, typer.Option(help="Only this stage.")] = None,
+    from_: Annotated[str | None, typer.Option("--from", help="From this stage on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to this stage.")] = None,
+    force: Annotated[bool, typer.Option(help="Also where nothing changed.")] = False,
+    scheduler: Annotated[str | None, typer.Option(help="Address of a dask scheduler.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Local processes for patches.")] = 1,
+    json_: Json = False,
+    params: Annotated[bool, typer.Option("--params", help="List the parameters.")] = False,
+) -> None:
+    """Run every stage of a config that is missing or out of date."""
+    from napari_vhd.config import RunConfig
+
+    if params:
+        _list_parameters()
+        return
+    if config is None:
+        raise BadInputError("run: name a config file; napari-vhd simulate writes an example.")
+    if scheduler is not None and workers > 1:
+        raise BadInputError("run: give --workers or --scheduler, not both.")
+    from napari_vhd.progress import JsonLines, Lines
+    from napari_vhd.runner.run import run_config
+
+    show = JsonLines() if json_ else Lines()
+    folders = run_config(
+        RunConfig.from_yaml(config),
+        run_dir=run_dir,
+        only=only,
+        from_=from_,
+        until=until,
+        force=force,
+        scheduler=scheduler,
+        workers=workers,
+        listen=show.listen,
+    )
+    for folder in folders:
+        show.result(folder)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--dir", help="Where the demo goes.")] = Path("demo"),
+    headless: Annotated[bool, typer.Option(help="Without a window.")] = False,
+    json_: Json = False,
+) -> None:
+    """Make a sample on the spot and run every stage on it."""
+    from napari_vhd.io.simulate import simulate as make
+
+    sample = folder / "sample"
+    if not (sample / "config.yaml").is_file():
+        typer.echo(f"making a sample in {sample}", err=True)
+        make(sample)
+    if not headless:
+        typer.echo("the window is not part of this version; running without it", err=True)
+    run(sample / "config.yaml", json_=json_)
+
+
+@app.command()
+def status(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    json_: Json = False,
+) -> None:
+    """Tell which stages are done, stale or missing."""
+    from napari_vhd.runner.run import status_of
+
+    rows = status_of(run_dir)
+    for row in rows:
+        if json_:
+            typer.echo(json.dumps(dataclasses.asdict(row), ensure_ascii=False))
+        else:
+            typer.echo(f"{row.stage:<12} {row.status:<8} {row.reason}")
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """Tell what is here, what is missing and the command that mends it."""
+    from napari_vhd.doctor import examine
+
+    findings = examine()
+    marks = {"ok": "ok      ", "missing": "MISSING ", "optional": "optional"}
+    for finding in findings:
+        if json_:
+            typer.echo(json.dumps(dataclasses.asdict(finding), ensure_ascii=False))
+            continue
+        mend = f"\n{'':<41}-> {finding.mend}" if finding.mend else ""
+        typer.echo(f"{marks[finding.status]} {finding.what:<31} {finding.detail}{mend}")
+    if any(finding.status == "missing" for finding in findings):
+        raise StageError("something is missing; the commands above add it.")
+
+
+def _list_parameters() -> None:
+    """Print every parameter with its default, unit and meaning."""
+    from typing import get_type_hints
+
+    from napari_vhd.config import Params, ProsegSettings
+
+    for section, prefix in ((Params, ""), (ProsegSettings, "proseg: ")):
+        hints = get_type_hints(section, include_extras=True)
+        for field in dataclasses.fields(section):
+            info: Any = hints[field.name].__metadata__[0]
+            default = "{}" if field.name == "proseg" else _yaml(field.default)
+            unit = (info.json_schema_extra or {}).get("unit", "")
+            unit = f" [{unit}]" if unit else ""
+            typer.echo(f"{prefix}{field.name}: {default}{unit}\n    {info.description}")
+
+
+def _yaml(value: object) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)

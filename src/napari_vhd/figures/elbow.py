@@ -1,0 +1,85 @@
+"""The elbow plot: why a domain was given its cell type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from napari_vhd import keys
+
+from . import sheet
+from .colors import column_colors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from .view import View
+
+_SIGNIFICANT = 0.05
+_CUT = "#d55e00"
+_MOST_SHOWN = 12
+
+
+def elbow_plots(view: View, column: str) -> Iterator[tuple[str, Figure]]:
+    """Mean change against ranked signatures for each domain, with the cut."""
+    path = view.run_dir / keys.ranking_csv(column)
+    if not path.is_file():
+        return
+    from napari_vhd.stages.enrichment import assign_elbow_gap
+
+    ranking = pd.read_csv(path, dtype={"group": str, "name": str})
+    if ranking.empty:
+        return
+    labels = assign_elbow_gap(ranking)
+    domains = sorted(ranking["group"].unique(), key=lambda g: (len(g), g))
+    places = view.holding(column)
+    color = {} if places is None else column_colors(places.table, column, domains)
+    names_below = 0.3 + 0.052 * ranking["name"].str.len().max()
+    shown = min(_MOST_SHOWN, ranking["name"].nunique())
+    figure, axes = sheet.lay_out(
+        len(domains),
+        (max(2.6, 0.3 * shown), 2.2),
+        3,
+        f"Signatures ranked in each domain ({column}) · {view.name}",
+        gap=(0.95, names_below + 0.45),
+    )
+    for one, domain in zip(axes, domains, strict=True):
+        label = labels.get(domain, keys.UNKNOWN)
+        _elbow(
+            one,
+            ranking[ranking["group"] == domain],
+            0 if label == keys.UNKNOWN else label.count("/") + 1,
+        )
+        sheet.panel_title(one, f"{domain} → {label}")
+        one.spines["bottom"].set(color=color.get(domain, "black"), linewidth=4)
+    sheet.note(
+        figure,
+        "Filled: more than elsewhere, adjusted p < 0.05 (Wilcoxon). Orange line: the widest gap; "
+        "what stands left of it names the domain. The bar under each plot has the domain's colour.",
+        below=names_below + 0.15,
+    )
+    yield f"elbow_plot_{column}.png", figure
+
+
+def _elbow(axes: Axes, ranking: pd.DataFrame, chosen: int) -> None:
+    """Draw one domain, with a line after the `chosen` first signatures."""
+    ranked = ranking.sort_values("meanchange", ascending=False).head(_MOST_SHOWN)
+    change = ranked["meanchange"].to_numpy(float)
+    candidate = (change > 0) & (ranked["padj"].to_numpy(float) < _SIGNIFICANT)
+    place = np.arange(len(change))
+    axes.axhline(0, color="#999999", linewidth=0.8)
+    axes.plot(place, change, color="#999999", linewidth=1, zorder=1)
+    axes.scatter(
+        place, change, s=34, zorder=2, edgecolors="#0072b2",
+        facecolors=np.where(candidate, "#0072b2", "#ffffff"),
+    )  # fmt: skip
+    if chosen:
+        axes.axvline(chosen - 0.5, color=_CUT, linewidth=1.8)
+    axes.set_xticks(place, ranked["name"], rotation=45, ha="right", rotation_mode="anchor")
+    axes.set_xlim(-0.6, len(change) - 0.4)
+    sheet.dress_plot(axes, "", "mean change of score")

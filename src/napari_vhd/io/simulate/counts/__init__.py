@@ -1,0 +1,1 @@
+"""What the cells express, and where their transcripts are counted."""

@@ -1,0 +1,1 @@
+"""The section as it looks under the microscope: H&E by optical densities."""

@@ -1,0 +1,1 @@
+"""The files: Space Ranger's, the picture, the truth."""
