@@ -7,6 +7,7 @@ import sys
 import h5py
 import pytest
 import yaml
+from PIL import Image
 
 from napari_vhd import cli
 
@@ -80,14 +81,21 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(vhd, config, simulated, tm
     single = reference_with(tmp_path / "one.h5ad", reference, labels=drop_all_but_one_type)
     unlabelled = reference_with(tmp_path / "nan.h5ad", reference, labels=make_missing)
     (tmp_path / "empty").mkdir()
+    Image.new("RGB", (200, 200)).save(tmp_path / "small.png")
+    Image.new("L", (600, 600)).save(tmp_path / "grey.png")
     cases = {
         "outs missing": (config, {"paths": {"spaceranger_outs": str(tmp_path / "no")}}, "no"),
         "outs empty": (config, {"paths": {"spaceranger_outs": str(tmp_path / "empty")}}, "empty"),
         "image missing": (config, {"sample": {"fullres_image": "no.tif"}}, "no.tif"),
         "image too small": (
             config,
-            {"sample": {"fullres_image": str(simulated / "outs/spatial/tissue_lowres_image.png")}},
-            "tissue_lowres_image.png",
+            {"sample": {"fullres_image": str(tmp_path / "small.png")}},
+            "small.png",
+        ),
+        "image grey": (
+            config,
+            {"sample": {"fullres_image": str(tmp_path / "grey.png")}},
+            "grey.png",
         ),
         "region inverted": (config, {"sample": {"region": [400, 0, 100, 300]}}, "region"),
         "region outside": (config, {"sample": {"region": [5000, 5000, 6000, 6000]}}, "region"),
@@ -109,7 +117,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(vhd, config, simulated, tm
         ),
     }
     for name, (write, changes, said) in cases.items():
-        code, out, err = vhd("run", write(**changes))
+        # Even stages that were not asked for now are checked: they would fail later.
+        code, out, err = vhd("run", write(**changes), "--until", "read")
         assert code == 2, (name, code, err)
         assert said in err, (name, err)
         assert len(err.strip().splitlines()) == 1, (name, err)
@@ -137,7 +146,7 @@ def test_params_lists_every_parameter_with_its_default(vhd):
     assert code == 0
     assert "radius: 50 [µm]" in out
     assert "proseg: voxel_size: null [µm]" in out
-    assert 'domain_range: [5, 15]' in out
+    assert "domain_range: [5, 15]" in out
 
 
 def test_doctor_says_what_is_missing_and_the_mend(vhd, monkeypatch, tmp_path):

@@ -18,7 +18,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", type=Path, required=True, help="model folder")
     parser.add_argument("--sources", type=Path, required=True, help="of prepare_tiles.py")
-    parser.add_argument("--count", type=int, default=60, help="tiles to compose")
+    parser.add_argument("--count", type=int, default=30, help="tiles to compose")
     arguments = parser.parse_args()
     from csbdeep.utils import normalize
 
@@ -29,7 +29,7 @@ def main() -> None:
         [labels for _, labels in pairs],
         nms_threshs=[0.2, 0.3, 0.4],
         iou_threshs=[0.5],
-        optimize_kwargs={"measure": "f1"},
+        optimize_kwargs={"measure": "f1", "tol": 0.02, "maxiter": 8},
     )
 
 

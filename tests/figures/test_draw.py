@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 EXPECTED = {
     "read": ["overview.png"],
-    "region": ["region.png"],
+    "region": ["overview.png", "region.png"],
     "stardist": ["stardist_outlines.png"],
     "proseg": ["proseg_outlines.png", "both_outlines.png"],
     "boundaries": ["stardist_outlines.png", "proseg_outlines.png"],

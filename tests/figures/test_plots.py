@@ -9,6 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.collections import LineCollection, PathCollection
+from spatialdata import SpatialData
+from spatialdata.models import Image2DModel
+from spatialdata.transformations import Scale
 
 from napari_vhd import keys
 from napari_vhd.figures import deconvolution, domains, elbow, overview, qc, scores, segmentation
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from matplotlib.figure import Figure
-    from spatialdata import SpatialData
 
     from napari_vhd.figures.view import View
 
@@ -234,6 +236,23 @@ def test_the_region_is_framed_on_the_slide(sdata: SpatialData, view_of: ViewOf) 
     corners = figure.axes[0].patches[0].get_xy()
     assert corners.min(0).tolist() == [1000, 500]
     assert corners.max(0).tolist() == [1384, 820]
+
+
+def test_after_reading_the_overview_needs_no_bins(
+    sdata: SpatialData, view_of: ViewOf, he: np.ndarray
+) -> None:
+    picture = Image2DModel.parse(
+        he[::4, ::4].transpose(2, 0, 1),
+        dims=("c", "y", "x"),
+        transformations={ID: Scale([4, 4], axes=("x", "y"))},
+    )
+    only_read = SpatialData(images={keys.lowres_image(ID): picture})
+
+    figure = the(overview.after_read(view_of(only_read)), "overview.png")
+
+    (axes,) = figure.axes
+    assert axes.get_xlabel() == f"{he.shape[1]} px"
+    assert axes.patches[0].get_xy().min(0).tolist() == [1000, 500]
 
 
 def test_a_region_drawn_in_a_file_is_framed_too(sdata: SpatialData, view_of: ViewOf) -> None:

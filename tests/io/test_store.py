@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import json
 import multiprocessing
@@ -385,9 +386,9 @@ def publish_until_killed(run_dir: Path, start: int, said: object) -> None:
             scratch.mkdir(parents=True, exist_ok=True)
             (scratch / "f").write_text(str(number))
             table = store.sdata()["table"].copy()
-            table.obs["whole"] = number
+            extra = {"extra": store.sdata()["cells"]} if number % 2 else {}
             outcome = Outcome(
-                elements={"table": table} if number % 2 else {},
+                elements={"table": table, **extra},
                 patches={"table": TablePatch(obs=table.obs[[]].assign(patched=number))},
                 attrs={"n": number},
                 files={"number.txt": scratch / "f"},
@@ -401,33 +402,31 @@ def publish_until_killed(run_dir: Path, start: int, said: object) -> None:
 
 def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> None:
     chance = random.Random(seed)
-    acknowledged, seconds = 0, 0.3
-    for _ in range(kills):
+    acknowledged, seconds, inside = 0, 0.0, 0
+    for kill in range(kills + 1):
         hear, said = processes.Pipe(duplex=False)
         args = (run_dir, acknowledged + 1, said)
         worker = processes.Process(target=publish_until_killed, args=args)
         worker.start()
         said.close()
-        assert hear.recv()[0] == "begin"
-        started, begun = time.monotonic(), acknowledged + 1
-        deadline = started + chance.uniform(0, 2.5 * seconds)
-        while time.monotonic() < deadline:
-            if hear.poll(max(deadline - time.monotonic(), 0)):
-                what, number = hear.recv()
-                if what == "end":
-                    acknowledged = number
-                    seconds = 0.7 * seconds + 0.3 * (time.monotonic() - started)
-                else:
-                    started, begun = time.monotonic(), number
+        assert hear.recv() == ("begin", acknowledged + 1)
+        started = time.monotonic()
+        news = [("begin", acknowledged + 1)]
+        if kill == 0:
+            # How long one takes: the kills are spread over two and a half of them.
+            news.append(hear.recv())
+            seconds = time.monotonic() - started
+        else:
+            time.sleep(chance.uniform(0, 2.5 * seconds))
         os.kill(worker.pid, signal.SIGKILL)
         worker.join()
-        while hear.poll(0.01):
-            try:
-                what, number = hear.recv()
-            except EOFError:
-                break
-            acknowledged = number if what == "end" else acknowledged
-            begun = max(begun, number)
+        with contextlib.suppress(EOFError):
+            while hear.poll(0.05):
+                news.append(hear.recv())
+        hear.close()
+        inside += news[-1][0] == "begin"
+        acknowledged = max([n for what, n in news if what == "end"], default=acknowledged)
+        begun = news[-1][1]
         # Before anything mends: the name in the run folder opens with a whole state.
         plain = read_plainly(run_dir)
         assert {"image", "cells", "table"} <= {name for _, name, _ in plain.gen_elements()}
@@ -436,11 +435,14 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
         number = sdata.attrs.get("n", 0)
         assert number in (acknowledged, begun)
         if number:
+            assert ("extra" in sdata.shapes) == bool(number % 2)
             assert (sdata["table"].obs["patched"] == number).all()
             assert (run_dir / "number.txt").read_text() == str(number)
             assert store.done()["s"].version == store.version() == store.run()["version"]
         assert sdata["image"].values.sum() == 7 * 3 * 64 * 64
         acknowledged = number
+    assert inside > kills / 2
+    assert acknowledged > kills / 4
     with RunStore.open(run_dir).locked():
         pass
     left = {path.name for path in (run_dir / ".versions").iterdir()}

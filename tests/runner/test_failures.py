@@ -35,16 +35,16 @@ def wrapped(error: BaseException) -> Exception:
 )
 @pytest.mark.parametrize("wrap", [False, True])
 def test_known_causes_are_named(error: Exception, kind: type, words: str, wrap: bool) -> None:
-    told = failures.sentence_of(wrapped(error) if wrap else error, "qc")
+    told = failures.sentence_of(wrapped(error) if wrap else error, "stage qc")
     assert type(told) is kind
     assert re.search(words, str(told))
     assert "\n" not in str(told)
 
 
 def test_the_unexpected_is_one_line_that_points_to_the_log() -> None:
-    told = failures.sentence_of(KeyError("a\nb"), "qc")
+    told = failures.sentence_of(KeyError("a\nb"), "stage qc")
     assert str(told) == r"stage qc failed: KeyError: 'a\nb'; the details are in run.log."
-    long = failures.sentence_of(ValueError("x\n" * 1000), "qc")
+    long = failures.sentence_of(ValueError("x\n" * 1000), "stage qc")
     assert "\n" not in str(long)
     assert len(str(long)) < 400
 

@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from napari_vhd import config
+from napari_vhd import parameters
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.publishing import Done
-from napari_vhd.runner.plan import Choice, plan
+from napari_vhd.runner.plan import Choice, check_choice, plan
 from napari_vhd.runner.recipe import Recipe
 from napari_vhd.stages.stage import Stage, each
 
@@ -21,7 +21,7 @@ NEEDS = {
     "types": ("cells", "domains"),
 }
 STAGES = [
-    Stage(name, name, config.ReadParameters, each(lambda *_: None), needs=needs)
+    Stage(name, name, parameters.ReadParameters, each(lambda *_: None), needs=needs)
     for name, needs in NEEDS.items()
 ]
 RECIPE = Recipe({"radius": 50}, {"region": None}, {"counts.h5": "sha256:1"}, "code")
@@ -111,6 +111,9 @@ def test_from_and_until_limit_what_runs() -> None:
 def test_a_stage_alone_that_lacks_its_input_is_bad_input() -> None:
     with pytest.raises(BadInputError, match="domains needs cells, which has not run"):
         plan(STAGES, RECIPES, {}, Choice(only="domains"))
+    with pytest.raises(BadInputError, match="domains needs cells"):
+        check_choice(STAGES, Choice(only="domains"))
+    check_choice(STAGES, Choice(until="domains"))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +136,27 @@ def test_a_joint_stage_follows_the_other_samples() -> None:
     done = all_done()
     done["domains"] = replace(done["domains"], inputs={"cells": 2, "other/cells": 4})
     assert running(plan(STAGES, RECIPES, done, beside=beside)) == []
-    assert running(plan(STAGES, RECIPES, done, beside=beside, again={"domains"})) == [
+    assert running(plan(STAGES, RECIPES, done, beside=beside, again={"domains": "so"})) == [
         "domains",
         "types",
     ]
+
+
+def test_a_stage_whose_element_was_replaced_runs_before_the_one_that_replaced_it() -> None:
+    done = all_done()
+    done["cells"] = replace(done["cells"], made={"lost": {"table": "domains"}})
+    assert running(plan(STAGES, RECIPES, done)) == []
+    changed = {**RECIPES, "domains": replace(RECIPE, code="new")}
+    steps = plan(STAGES, changed, done)
+    assert running(steps) == ["cells", "domains", "types"]
+    assert steps[1].reason == "its table was replaced by domains, which runs again"
+    with pytest.raises(BadInputError, match="choose --from cells"):
+        plan(STAGES, changed, done, Choice(only="domains"))
+
+
+def test_a_stage_whose_element_was_replaced_by_one_now_left_out_runs_again() -> None:
+    done = all_done()
+    done["cells"] = replace(done["cells"], made={"lost": {"boundaries": "from_file"}})
+    steps = plan(STAGES, RECIPES, done)
+    assert running(steps) == ["cells", "domains", "types"]
+    assert steps[1].reason == "its boundaries was replaced by from_file, which is left out"

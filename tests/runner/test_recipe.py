@@ -16,7 +16,7 @@ from napari_vhd.runner import recipe
 from napari_vhd.stages.stage import Inputs
 
 SOURCE = """
-from napari_vhd.config import EnrichmentParameters
+from napari_vhd.parameters import EnrichmentParameters
 from napari_vhd.stages.stage import Outcome, Stage, each
 
 def run(sample, parameters):

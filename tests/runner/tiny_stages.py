@@ -6,7 +6,7 @@ import os
 import time
 from typing import TYPE_CHECKING
 
-from napari_vhd import config
+from napari_vhd import parameters
 from napari_vhd.exceptions import StageError
 from napari_vhd.stages.stage import Outcome, Sample, Stage, TablePatch, each
 
@@ -48,7 +48,7 @@ def mark(sample: Sample, name: str) -> None:
         file.write(f"{name} {sample.id}\n")
 
 
-def run_make(sample: Sample, _parameters: config.ReadParameters) -> Outcome:
+def run_make(sample: Sample, _parameters: parameters.ReadParameters) -> Outcome:
     mark(sample, "make")
     (sample.scratch / "made.txt").write_text("made")
     return Outcome(
@@ -59,44 +59,44 @@ def run_make(sample: Sample, _parameters: config.ReadParameters) -> Outcome:
     )
 
 
-def run_filter(sample: Sample, parameters: config.QcParameters) -> Outcome:
+def run_filter(sample: Sample, chosen: parameters.QcParameters) -> Outcome:
     mark(sample, "filter")
     table = sample.sdata["table"]
     frame = table.obs[[]].copy()
     frame["counts"] = table.X.sum(axis=1).A1 if hasattr(table.X, "A1") else table.X.sum(axis=1)
-    frame[f"kept_{parameters.filter_cells_counts}"] = frame["counts"] > 3
+    frame[f"kept_{chosen.filter_cells_counts}"] = frame["counts"] > 3
     for step in range(3):
         sample.report.progress(step + 1, 3, "steps")
     sample.report.notice("All is well.")
     return Outcome(patches={"table": TablePatch(obs=frame)}, numbers={"kept": 5})
 
 
-def run_left(sample: Sample, parameters: config.NeighborsParameters) -> Outcome:
+def run_left(sample: Sample, chosen: parameters.NeighborsParameters) -> Outcome:
     import numpy as np
 
     mark(sample, "left")
     time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
-    values = np.full((CELLS, 2), parameters.radius)
-    frame = sample.sdata["table"].obs[[]].assign(left=parameters.radius)
+    values = np.full((CELLS, 2), chosen.radius)
+    frame = sample.sdata["table"].obs[[]].assign(left=chosen.radius)
     patch = TablePatch(obs=frame, obsm={"left": values}, layers={"left": sample.sdata["table"].X})
     return Outcome(patches={"table": patch})
 
 
-def run_right(sample: Sample, parameters: config.FlashdeconvParameters) -> Outcome:
+def run_right(sample: Sample, chosen: parameters.FlashdeconvParameters) -> Outcome:
     mark(sample, "right")
     time.sleep(float(os.environ.get("TINY_SECONDS", "0")))
-    frame = sample.sdata["table"].obs[[]].assign(right=float(parameters.umi_min))
+    frame = sample.sdata["table"].obs[[]].assign(right=float(chosen.umi_min))
     return Outcome(patches={"table": TablePatch(obs=frame, uns={"right": {"n": 1}})})
 
 
-def run_last(sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_last(sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     mark(sample, "last")
     obs = sample.sdata["table"].obs
     frame = obs[[]].assign(both=obs["left"] + obs["right"])
     return Outcome(patches={"table": TablePatch(obs=frame)})
 
 
-def run_joint(samples: Sequence[Sample], _parameters: config.RegionParameters) -> list[Outcome]:
+def run_joint(samples: Sequence[Sample], _parameters: parameters.RegionParameters) -> list[Outcome]:
     outcomes = []
     total = sum(float(s.sdata["table"].obs["counts"].sum()) for s in samples)
     for sample in samples:
@@ -106,20 +106,20 @@ def run_joint(samples: Sequence[Sample], _parameters: config.RegionParameters) -
     return outcomes
 
 
-def run_fail(sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_fail(sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     (sample.scratch / "half.txt").write_text("half")
     raise StageError("no cells were found; choose another region.")
 
 
-def run_crash(_sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_crash(_sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     return {}["missing"]
 
 
-def run_abort(_sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_abort(_sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     os.abort()
 
 
-def run_sleep(sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_sleep(sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     """Sleep with a child in a session of its own, as a tool that is started might."""
     import subprocess
 
@@ -130,7 +130,7 @@ def run_sleep(sample: Sample, _parameters: config.RegionParameters) -> Outcome:
     return Outcome()
 
 
-def run_fill(_sample: Sample | None, _parameters: config.RegionParameters) -> Outcome:
+def run_fill(_sample: Sample | None, _parameters: parameters.RegionParameters) -> Outcome:
     """Give more than there is room for."""
     import resource
 
@@ -147,12 +147,12 @@ def square(x: int) -> int:
     return x * x
 
 
-def run_map(sample: Sample, _parameters: config.RegionParameters) -> Outcome:
+def run_map(sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     squares = dict(sample.executor.map(square, range(10)))
     return Outcome(attrs={"squares": [squares[i] for i in range(10)]})
 
 
-def need_much(_sample: Sample, _parameters: config.RegionParameters) -> int:
+def need_much(_sample: Sample, _parameters: parameters.RegionParameters) -> int:
     return 2**50
 
 
@@ -160,11 +160,13 @@ def no_files(_inputs: object) -> list[Path]:
     return []
 
 
-_R = config.RegionParameters
-MAKE = Stage("make", "Make", config.ReadParameters, each(run_make))
-FILTER = Stage("filter", "Filter", config.QcParameters, each(run_filter), needs=("make",))
-LEFT = Stage("left", "Left", config.NeighborsParameters, each(run_left), needs=("filter",))
-RIGHT = Stage("right", "Right", config.FlashdeconvParameters, each(run_right), needs=("filter",))
+_R = parameters.RegionParameters
+MAKE = Stage("make", "Make", parameters.ReadParameters, each(run_make))
+FILTER = Stage("filter", "Filter", parameters.QcParameters, each(run_filter), needs=("make",))
+LEFT = Stage("left", "Left", parameters.NeighborsParameters, each(run_left), needs=("filter",))
+RIGHT = Stage(
+    "right", "Right", parameters.FlashdeconvParameters, each(run_right), needs=("filter",)
+)
 LAST = Stage("last", "Last", _R, each(run_last), needs=("left", "right"))
 JOINT = Stage("joint", "Joint", _R, run_joint, needs=("filter",), joint=True)
 FAIL = Stage("fail", "Fail", _R, each(run_fail), needs=("make",))

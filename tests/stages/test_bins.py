@@ -50,7 +50,8 @@ def test_bins_are_chosen_by_all_their_umis_and_genes_by_the_reference(
 ) -> None:
     table = _table()
     counts = table.X.toarray()
-    counts[3], counts[7] = 0, 1000
+    counts[[3, 5]], counts[7] = 0, 1000
+    counts[3, 0], counts[5, 55] = 99, 100
     table.X = sparse.csr_matrix(counts)
     sample = make_sample(SpatialData(tables={"square_008um": table}), reference=reference)
     fitted = bins.fitted_bins(sample, _parameters(umi_max=5000))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
@@ -18,6 +16,7 @@ from napari_vhd import keys
 from napari_vhd.exceptions import StageError
 from napari_vhd.io.visium_hd import quiet
 from napari_vhd.parameters import PatchesParameters, RegionParameters, StardistParameters
+from napari_vhd.runner.executor import Processes
 from napari_vhd.stages import patches, region, stardist
 from napari_vhd.stages.stardist import Nuclei
 
@@ -39,18 +38,6 @@ class Backwards:
     ) -> Iterator[tuple[int, Any]]:
         for index in reversed(range(len(items))):
             yield index, function(items[index])
-
-
-class TwoProcesses:
-    """Gives patches as two processes end them."""
-
-    def map(
-        self, function: Callable[[Any], Any], items: Sequence[Any]
-    ) -> Iterator[tuple[int, Any]]:
-        with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-            numbers = {pool.submit(function, item): index for index, item in enumerate(items)}
-            for future in as_completed(numbers):
-                yield numbers[future], future.result()
 
 
 @pytest.fixture
@@ -143,7 +130,8 @@ def test_two_processes_find_the_same_from_the_store_on_disk(
     with quiet():
         cropped.write(tmp_path / "sample.zarr")
         stored = read_zarr(tmp_path / "sample.zarr")
-    assert_same(run(make_sample, stored, executor=TwoProcesses()), nuclei)
+    with Processes(2) as processes:
+        assert_same(run(make_sample, stored, executor=processes), nuclei)
 
 
 @pytest.mark.tools

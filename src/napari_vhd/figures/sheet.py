@@ -11,6 +11,7 @@ import os
 import textwrap
 from typing import TYPE_CHECKING
 
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    import numpy as np
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
@@ -39,6 +39,7 @@ TEXT, SMALL, TITLE = 10.5, 9.0, 13.0
 INK = "#222222"
 _LEGEND_ROWS = 26
 _EDGE = 0.2
+_BAR_INCHES = (1.5, 3.5)
 
 
 def pixels(inches: float) -> int:
@@ -200,7 +201,7 @@ def color_bar(axes: Axes, scale: Scale, label: str, whole: bool = False) -> None
     """
     figure, place = axes.figure, axes.get_position()
     width, height = figure.bbox.width / figure.dpi, figure.bbox.height / figure.dpi
-    tall = min(place.height * height, 3.5) / height
+    tall = float(np.clip(place.height * height, *_BAR_INCHES)) / height
     bar_axes = figure.add_axes((place.x1 + 0.18 / width, place.y1 - tall, 0.2 / width, tall))
     bar = figure.colorbar(ScalarMappable(scale.norm, scale.cmap), cax=bar_axes, extend=scale.extend)
     bar.set_label(label, fontsize=TEXT, color=INK)
@@ -225,7 +226,7 @@ def save(figure: Figure, path: Path) -> Path:
     try:
         # As bbox_inches="tight" does, but without drawing everything once more to measure it.
         needed = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(_EDGE)
-        figure.savefig(beside, format="png", bbox_inches=needed, pil_kwargs={"compress_level": 3})
+        figure.savefig(beside, format="png", bbox_inches=needed, pil_kwargs={"compress_level": 1})
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

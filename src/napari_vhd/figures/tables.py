@@ -98,12 +98,13 @@ def _matrix(
     figure, axes = _grid(view, groups, names, f"Mean score by domain ({column})")
     scale = diverging(means)
     axes.imshow(means, cmap=scale.cmap, norm=scale.norm, aspect="auto", zorder=0)
+    most = float(scale.norm.vmax or 1)
+    digits = int(np.clip(1 - np.floor(np.log10(most)), 0, 4))
     for (row, col), value in np.ndenumerate(means):
-        dark = abs(value) > 0.6 * float(scale.norm.vmax or 1)
-        axes.text(
-            col, row, f"{value:.2f}" if np.isfinite(value) else "–", ha="center", va="center",
-            fontsize=7.5, color="white" if dark else sheet.INK,
-        )  # fmt: skip
+        dark = abs(value) > 0.6 * most
+        text = f"{round(float(value), digits) + 0.0:.{digits}f}" if np.isfinite(value) else "–"
+        ink = "white" if dark else sheet.INK
+        axes.text(col, row, text, ha="center", va="center", fontsize=7.5, color=ink)
     sheet.color_bar(axes, scale, "mean score")
     return figure
 
@@ -163,7 +164,7 @@ def _dots_of_markers(
     values = np.asarray(chosen.todense() if hasattr(chosen, "todense") else chosen, float)
     # Signatures' names are slanted where they are longer than their genes are wide.
     slanted = any(0.075 * len(name) > _SMALL_CELL * len(some) for name, some in markers)
-    headroom = 0.4 + (0.05 * max(len(name) for name, _ in markers) if slanted else 0.15)
+    headroom = 0.4 + (0.04 * max(len(name) for name, _ in markers) if slanted else 0.15)
     figure, axes = _grid(view, types, genes, "Marker genes by cell type", _SMALL_CELL, headroom)
     means = _means(types, values)
     meaning = "cells that\nexpress it", "mean log-normalised\nexpression"

@@ -24,15 +24,27 @@ if TYPE_CHECKING:
 AXES = ("x", "y")
 
 
-def to_sample_frame(element: Any, sample_id: str) -> Matrix:
-    """3 × 3 matrix from an element's own coordinates to full-resolution px."""
-    return _matrix(element, sample_id)
+def matrix_to(element: Any, system: str) -> Matrix:
+    """3 × 3 matrix from an element's own coordinates to a coordinate system.
+
+    Parameters
+    ----------
+    element
+        Image, shapes or points.
+    system
+        A sample id for full-resolution px, or ``microns``.
+    """
+    from spatialdata.transformations import get_transformation
+
+    transformation = get_transformation(element, to_coordinate_system=system)
+    matrix: Matrix = transformation.to_affine_matrix(AXES, AXES)
+    return matrix
 
 
 def px_to_um(sdata: SpatialData, sample_id: str) -> Matrix:
     """3 × 3 matrix from full-resolution px to µm (the coordinate system ``microns``)."""
     bins = sdata.shapes[keys.bin_shapes(sample_id, 2)]
-    matrix: Matrix = _matrix(bins, keys.MICRONS) @ np.linalg.inv(_matrix(bins, sample_id))
+    matrix: Matrix = matrix_to(bins, keys.MICRONS) @ np.linalg.inv(matrix_to(bins, sample_id))
     return matrix
 
 
@@ -44,7 +56,7 @@ def um_per_px(sdata: SpatialData, sample_id: str) -> float:
 def in_full_px(sdata: SpatialData, name: str, sample_id: str) -> GeoDataFrame:
     """Shapes with their vertices in full-resolution px; index and columns as they are."""
     shapes = sdata.shapes[name]
-    here = shapes.set_geometry(moved(shapes.geometry.to_numpy(), _matrix(shapes, sample_id)))
+    here = shapes.set_geometry(moved(shapes.geometry.to_numpy(), matrix_to(shapes, sample_id)))
     here.attrs = {}  # the transformations of where the vertices were
     return here
 
@@ -73,10 +85,10 @@ def full_px_shapes(shapes: GeoDataFrame, sdata: SpatialData, sample_id: str) -> 
     from spatialdata.transformations import Affine, Identity, get_transformation
 
     bins = sdata.shapes[keys.bin_shapes(sample_id, 2)]
-    own = np.linalg.inv(_matrix(bins, sample_id))
+    own = np.linalg.inv(matrix_to(bins, sample_id))
     transformations: dict[str, Any] = {}
     for system in get_transformation(bins, get_all=True):
-        matrix = _matrix(bins, system) @ own
+        matrix = matrix_to(bins, system) @ own
         identity = system == sample_id or np.allclose(matrix, np.eye(3))
         transformations[system] = (
             Identity() if identity else Affine(matrix, input_axes=AXES, output_axes=AXES)
@@ -84,12 +96,3 @@ def full_px_shapes(shapes: GeoDataFrame, sdata: SpatialData, sample_id: str) -> 
     plain = shapes.copy()
     plain.attrs = {}
     return ShapesModel.parse(plain, transformations=transformations)
-
-
-def _matrix(element: Any, system: str) -> Matrix:
-    """3 × 3 matrix from an element to a coordinate system."""
-    from spatialdata.transformations import get_transformation
-
-    transformation = get_transformation(element, to_coordinate_system=system)
-    matrix: Matrix = transformation.to_affine_matrix(AXES, AXES)
-    return matrix

@@ -37,7 +37,8 @@ class Done:
     inputs
         Stage it waited for -> version which that one had published.
     made
-        ``{"elements": […], "attrs": […], "files": […], "patches": {table: {slot: […]}}}``.
+        ``{"elements": […], "attrs": […], "files": […], "patches": {table: {slot: […]}}}``, and
+        ``"lost"``: element -> the stage that has put its own in its place since.
     record
         What ``run.json`` tells of it.
     """
@@ -153,6 +154,7 @@ def build(
             _move(path, target / FILES / checked_name(name))
     return {
         "elements": elements,
+        "lost": {},
         "patches": patches,
         "attrs": list(outcome.attrs),
         "files": list(outcome.files),
@@ -168,7 +170,7 @@ def advance(
 ) -> dict[str, Any]:
     """Build the stages of ``state.json`` after a stage published version `number`."""
     state = {
-        name: {**vars(entry), "made": _without(entry.made, made)}
+        name: {**vars(entry), "made": _without(entry.made, made, stage)}
         for name, entry in done.items()
         if name != stage
     }
@@ -234,9 +236,11 @@ def _less(old: Mapping[str, list[str]], new: Mapping[str, list[str]] | None) -> 
     return {slot: [n for n in names if n not in new.get(slot, [])] for slot, names in old.items()}
 
 
-def _without(made: Mapping[str, Any], taken: Mapping[str, Any]) -> dict[str, Any]:
+def _without(made: Mapping[str, Any], taken: Mapping[str, Any], taker: str) -> dict[str, Any]:
     """Leave out of what one stage made what another has made since: it belongs to that one."""
+    lost = {name: taker for name in made["elements"] if name in taken["elements"]}
     return {
+        "lost": {**made.get("lost", {}), **lost},
         "elements": [name for name in made["elements"] if name not in taken["elements"]],
         "patches": {
             table: _less(slots, taken["patches"].get(table))

@@ -20,12 +20,13 @@ import fcntl
 import os
 import socket
 import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd import keys
-from napari_vhd.exceptions import BadInputError, BusyError
+from napari_vhd.exceptions import BadInputError, BusyError, StageError
 
 from . import publishing, versions
 from .run_folder import FORMAT, STATE, VERSIONS, RunFolder
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from .publishing import Provenance
 
 KEPT_VERSIONS = 3
+GRACE_SECONDS = 15.0
 SCRATCH = ".scratch"
 RUN_LOCK = ".lock"
 _PUBLISH_LOCK = ".publish.lock"
@@ -140,14 +142,7 @@ class RunStore(RunFolder):
         with _writing(self.run_dir):
             file = (self.run_dir / RUN_LOCK).open("a+", encoding="utf-8")
         with file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError as error:
-                file.seek(0)
-                who = file.read().strip() or "another process"
-                raise BusyError(
-                    f"{self.run_dir}: {who} is running stages here; wait for it or end it."
-                ) from error
+            _take(file, self.run_dir)
             with _writing(self.run_dir):
                 file.truncate(0)
                 file.write(f"process {os.getpid()} on {socket.gethostname()}")
@@ -231,7 +226,7 @@ class RunStore(RunFolder):
         dict
             What it tells now.
         """
-        with self._publishing():
+        with _writing(self.run_dir), self._publishing():
             run = self.run()
             record: dict[str, Any] = run["stages"][stage]
             if record["version"] == version:
@@ -333,6 +328,36 @@ class RunStore(RunFolder):
         return removed
 
 
+def _take(file: IO[str], run_dir: Path) -> None:
+    """Take the lock of a run; a process that is gone may need a moment to let go of it."""
+    deadline = time.monotonic() + GRACE_SECONDS
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            who = file.read().strip() or "another process"
+            # Its workers hold the lock, too, until the supervisor has ended them.
+            going = who.endswith(f" on {socket.gethostname()}") and not _alive(int(who.split()[1]))
+            if not going or time.monotonic() > deadline:
+                raise BusyError(
+                    f"{run_dir}: {who} is running stages here; wait for it or end it."
+                ) from error
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def _utc_now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
@@ -343,6 +368,10 @@ def _writing(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise StageError(
+                f"{folder}: the disk is full; free some space and run again."
+            ) from error
         if error.errno not in {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR}:
             raise
         raise BadInputError(

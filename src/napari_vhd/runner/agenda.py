@@ -192,7 +192,7 @@ class Agenda:
 
     def _plan(self, choice: Choice | None) -> tuple[tuple[Step, ...], ...]:
         """Plan each sample; a joint stage that runs for one runs for all."""
-        again: set[str] = set()
+        again: dict[str, str] = {}
         while True:
             steps = tuple(
                 tuple(
@@ -209,9 +209,9 @@ class Agenda:
             )
             joint = {stage.name for stage in self.stages if stage.joint}
             running = {step.stage for sample in steps for step in sample if step.runs} & joint
-            if running <= again:
+            if running <= again.keys():
                 return steps
-            again |= running
+            again |= dict.fromkeys(running, "runs with the other samples")
 
     def _beside(self, index: int) -> dict[str, dict[str, int]]:
         """Give the inputs that joint stages of one sample take from the others."""

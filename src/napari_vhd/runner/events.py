@@ -96,13 +96,31 @@ class Failure:
 
 @dataclass
 class Clock:
-    """Estimates the seconds left of one task from its progress and from an earlier run."""
+    """Tells the progress of one task, with the seconds left.
+
+    Attributes
+    ----------
+    earlier
+        Seconds that it took the last time, or None.
+    started, told
+        When it started, and when its progress was told last (`time.monotonic`).
+    """
 
     earlier: float | None = None
     started: float = field(default_factory=time.monotonic)
+    told: float = field(default_factory=time.monotonic)
+    _last: tuple[float, float, str] = (0.0, 0.0, "")
 
-    def seconds_left(self, done: float, total: float) -> float | None:
-        """Estimate, or None where there is nothing to estimate from."""
+    def progress(self, done: float | None = None, total: float = 0.0, what: str = "") -> Progress:
+        """Take news of the stage, or tell again what it said last, as of now."""
+        if done is not None:
+            self._last = (done, total, what)
+        self.told = time.monotonic()
+        return Progress(*self._last, self._seconds_left())
+
+    def _seconds_left(self) -> float | None:
+        """Estimate from the progress, early on from the last time."""
+        done, total, _ = self._last
         elapsed = time.monotonic() - self.started
         share = min(done / total, 1.0) if total > 0 else 0.0
         if self.earlier is not None and share < 0.1:

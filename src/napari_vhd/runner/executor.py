@@ -196,7 +196,7 @@ class Cluster:
         futures = [self._client.submit(function, item, pure=False) for item in items]
         index = {future.key: number for number, future in enumerate(futures)}
         try:
-            for future in as_completed(futures):
+            for future in as_completed(futures, loop=self._client.loop):
                 try:
                     yield index[future.key], future.result()
                 except KilledWorker as error:

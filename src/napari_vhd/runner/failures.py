@@ -20,23 +20,30 @@ _READ_ONLY = {errno.EROFS, errno.EACCES, errno.EPERM}
 _MEND_MEMORY = "choose a smaller region, coarser voxels (proseg: voxel_size) or a bigger machine"
 
 
-def sentence_of(error: BaseException, stage: str) -> VhdError:
-    """Turn any exception of a stage into one that is meant for a user's eyes."""
+def sentence_of(error: BaseException, who: str) -> VhdError:
+    """Turn any exception into one that is meant for a user's eyes.
+
+    Parameters
+    ----------
+    error
+        What was raised.
+    who
+        Where, as the subject of a sentence: ``"stage qc"``, ``"the run"``.
+    """
     for cause in _chain(error):
         if isinstance(cause, VhdError):
             return cause
         if isinstance(cause, MemoryError):
             return MemoryShortageError(
-                f"stage {stage} ran out of memory; {_MEND_MEMORY}; the sample is as it was."
+                f"{who} ran out of memory; {_MEND_MEMORY}; the sample is as it was."
             )
         if isinstance(cause, OSError):
-            told = _disk(cause, stage)
+            told = _disk(cause, who)
             if told is not None:
                 return told
     text = " ".join(str(error).split()) or "no message"
     return StageError(
-        f"stage {stage} failed: {type(error).__name__}: {text[:300]}; the details are in "
-        f"{keys.LOG_FILE}."
+        f"{who} failed: {type(error).__name__}: {text[:300]}; the details are in {keys.LOG_FILE}."
     )
 
 
@@ -113,19 +120,19 @@ def free_memory() -> int:
     return free
 
 
-def _disk(error: OSError, stage: str) -> VhdError | None:
+def _disk(error: OSError, who: str) -> VhdError | None:
     """Tell of a full disk, or one that refuses."""
     where = f" ({error.filename})" if error.filename else ""
     # HDF5 hides the number of the error in its text.
     text = str(error)
     if error.errno in _FULL or any(os.strerror(number) in text for number in _FULL):
         return StageError(
-            f"disk full: stage {stage} could not write its result{where}; free some space and run "
+            f"disk full: {who} could not write its result{where}; free some space and run "
             "again, the sample is as it was."
         )
     if error.errno in _READ_ONLY:
         return StageError(
-            f"stage {stage} was refused a file{where}: {error.strerror}; change its "
+            f"{who} was refused a file{where}: {error.strerror}; change its "
             "permissions and run again, the sample is as it was."
         )
     return None

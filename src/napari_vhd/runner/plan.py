@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_vhd.exceptions import BadInputError
 
+from .recipe import Recipe
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from napari_vhd.io.publishing import Done
     from napari_vhd.stages.stage import Stage
-
-    from .recipe import Recipe
 
 Status = Literal["done", "stale", "missing"]
 
@@ -68,7 +68,7 @@ def plan(
     choice: Choice | None = None,
     *,
     beside: Mapping[str, Mapping[str, int]] | None = None,
-    again: Collection[str] = (),
+    again: Mapping[str, str] | None = None,
 ) -> list[Step]:
     """Find what is done and what will run.
 
@@ -85,7 +85,7 @@ def plan(
     beside
         For a joint stage, what else it takes in: ``"other sample/stage"`` -> version.
     again
-        Stages that have to run for another sample's sake.
+        Stages that have to run all the same -> why.
 
     Raises
     ------
@@ -93,33 +93,91 @@ def plan(
         Where a name is unknown, or a chosen stage waits for one that is neither done nor chosen.
     """
     choice = choice or Choice()
-    chosen = _chosen([stage.name for stage in stages], choice)
+    chosen = chosen_stages([stage.name for stage in stages], choice)
+    again = dict(again or {})
+    while True:
+        steps = _steps(stages, recipes, done, choice.force, chosen, beside or {}, again)
+        replaced = _replaced(steps, done, chosen)
+        if not replaced.keys() - again.keys():
+            return list(steps.values())
+        again |= replaced
+
+
+def check_choice(stages: Sequence[Stage], choice: Choice) -> None:
+    """Check, before there is a run folder, what a user asks for in a new one.
+
+    Raises
+    ------
+    BadInputError
+        As `plan` does.
+    """
+    nothing = Recipe({}, {}, {}, "")
+    plan(stages, {stage.name: nothing for stage in stages}, {}, choice)
+
+
+def _steps(
+    stages: Sequence[Stage],
+    recipes: Mapping[str, Recipe],
+    done: Mapping[str, Done],
+    force: bool,
+    chosen: Collection[str],
+    beside: Mapping[str, Mapping[str, int]],
+    again: Mapping[str, str],
+) -> dict[str, Step]:
+    """Go through the stages once, in order."""
     known = {stage.name for stage in stages}
     steps: dict[str, Step] = {}
     for stage in stages:
-        needs = [name for name in stage.needs if name in known]
-        inputs = {name: done[name].version if name in done else 0 for name in needs}
-        inputs |= (beside or {}).get(stage.name, {})
-        reason = _why_stale(stage, recipes[stage.name], done.get(stage.name), inputs)
-        waits = [steps[name] for name in needs if steps[name].status != "done" or steps[name].runs]
+        name = stage.name
+        needs = [need for need in stage.needs if need in known]
+        inputs = {need: done[need].version if need in done else 0 for need in needs}
+        inputs |= beside.get(name, {})
+        reason = _why_stale(stage, recipes[name], done.get(name), inputs)
+        waits = [steps[need] for need in needs if steps[need].status != "done" or steps[need].runs]
         if reason is None and waits:
             reason = _why_waits(waits[0])
-        status: Status = "missing" if stage.name not in done else "stale" if reason else "done"
-        runs = stage.name in chosen and (choice.force or reason is not None or stage.name in again)
+        if reason is None and name in done:
+            reason = _why_lost(done[name], known)
+        status: Status = "missing" if name not in done else "stale" if reason else "done"
+        runs = name in chosen and (force or reason is not None or name in again)
         if runs and reason is None:
-            reason = "forced" if choice.force else "runs with the other samples"
-        steps[stage.name] = Step(stage.name, status, reason or "", runs)
+            reason = again.get(name, "forced")
+        steps[name] = Step(name, status, reason or "", runs)
         lacking = [n for n in needs if steps[n].status == "missing" and not steps[n].runs]
         if runs and lacking:
             raise BadInputError(
-                f"stage {stage.name} needs {lacking[0]}, which has not run; choose --until "
-                f"{stage.name}, or --from {lacking[0]}."
+                f"stage {name} needs {lacking[0]}, which has not run; choose --until {name}, or "
+                f"--from {lacking[0]}."
             )
-    return list(steps.values())
+    return steps
 
 
-def _chosen(names: Sequence[str], choice: Choice) -> set[str]:
-    """Find the stages that a user asks for."""
+def _replaced(
+    steps: Mapping[str, Step], done: Mapping[str, Done], chosen: Collection[str]
+) -> dict[str, str]:
+    """Find the stages whose elements a stage that runs had put its own in place of."""
+    found = {}
+    for name, step in steps.items():
+        lost = done[name].made.get("lost", {}) if name in done and not step.runs else {}
+        for element, taker in lost.items():
+            if taker in steps and steps[taker].runs:
+                if name not in chosen:
+                    raise BadInputError(
+                        f"stage {taker} had replaced {element}, which {name} made; choose --from "
+                        f"{name}."
+                    )
+                found[name] = f"its {element} was replaced by {taker}, which runs again"
+    return found
+
+
+def chosen_stages(names: Sequence[str], choice: Choice) -> set[str]:
+    """Find the stages that a user asks for.
+
+    Raises
+    ------
+    BadInputError
+        For an unknown name; names the known ones.
+    """
     for option, name in (("only", choice.only), ("from", choice.from_), ("until", choice.until)):
         if name is not None and name not in names:
             near = difflib.get_close_matches(name, names, n=1)
@@ -161,6 +219,14 @@ def _why_stale(
         if done.inputs.get(name) != inputs.get(name):
             how = "has run again" if name in inputs and name in done.inputs else "is new"
             return f"input changed: {name} {how if name in inputs else 'is left out'}"
+    return None
+
+
+def _why_lost(done: Done, known: Collection[str]) -> str | None:
+    """Say that something a stage made was replaced by one that is now left out."""
+    for element, taker in done.made.get("lost", {}).items():
+        if taker not in known:
+            return f"its {element} was replaced by {taker}, which is left out"
     return None
 
 

@@ -31,7 +31,8 @@ _END_BYTES = 2**20
 _PACKAGE = __name__.split(".")[0]
 # Contracts that say nothing about how a result is computed.
 _NOT_CODE = frozenset(
-    f"{_PACKAGE}{name}" for name in ("", ".keys", ".exceptions", ".config", ".stages.stage")
+    f"{_PACKAGE}{name}"
+    for name in ("", ".keys", ".exceptions", ".config", ".parameters", ".stages.stage")
 )
 
 

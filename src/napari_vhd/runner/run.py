@@ -11,7 +11,7 @@ from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.store import RunStore
 from napari_vhd.stages import pipeline
 
-from .plan import Choice
+from .plan import Choice, chosen_stages
 from .runner import Runner
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def prepare(
         For what can be known beforehand; nothing is left behind.
     """
     selection = pipeline.stages_of(config)
+    chosen_stages([stage.name for stage in selection.stages], choice or Choice())
     inputs = pipeline.check(config, selection.stages)
     found = [None if run_dir is None else _existing(run_dir, one, len(inputs)) for one in inputs]
     stores = [

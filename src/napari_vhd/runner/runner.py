@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
+import time
+import traceback
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, ClassVar
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     Events = queue.Queue[tuple[WorkerProcess | None, Event]]
 
 SIDE_BY_SIDE = 2
+BEAT_SECONDS = 1.0
 _CANCELLED = "the run was cancelled; what was finished is kept."
 
 
@@ -124,6 +128,10 @@ class Runner:
         except VhdError as error:
             self.error = error
             raise
+        except Exception as error:
+            self._log(traceback.format_exc())
+            self.error = failures.sentence_of(error, "the run")
+            raise self.error from error
         finally:
             self.ended.emit(self.error)
 
@@ -152,6 +160,14 @@ class Runner:
         return not self._thread.is_alive()
 
     # How
+
+    def _log(self, text: str) -> None:
+        """Write to the log of the first sample, if that is still possible."""
+        with (
+            contextlib.suppress(OSError),
+            (self.stores[0].run_dir / keys.LOG_FILE).open("a", encoding="utf-8") as file,
+        ):
+            file.write(text)
 
     def _run(self) -> None:
         if self.scheduler is not None:
@@ -196,7 +212,11 @@ class _Crew:
                 self._start_ready()
             if not self.at_work:
                 break
-            process, event = self.events.get()
+            self._beat()
+            try:
+                process, event = self.events.get(timeout=BEAT_SECONDS)
+            except queue.Empty:
+                continue
             if process is None:
                 raise CancelledError(_CANCELLED)
             elif process in self.at_work:
@@ -229,6 +249,14 @@ class _Crew:
         following = self.agenda.next_up()
         if self.at_work and self.warm is None and following is not None:
             self.warm = self._employ(following)
+
+    def _beat(self) -> None:
+        """Let the seconds left go down where a stage says nothing."""
+        for process, clock in self.clocks.items():
+            if time.monotonic() - clock.told >= BEAT_SECONDS and process not in self.drawing:
+                progress = clock.progress()
+                if progress.seconds_left is not None:
+                    self.runner.progressed.emit(self.at_work[process].task, progress)
 
     def _busy(self) -> list[Assignment]:
         """List what is at work on a result."""
@@ -271,9 +299,10 @@ class _Crew:
         runner = self.runner
         match event["event"]:
             case "progress":
-                done, total = event["done"], event["total"]
-                left = self.clocks[process].seconds_left(done, total)
-                runner.progressed.emit(task, Progress(done, total, event["what"], left))
+                progress = self.clocks[process].progress(
+                    event["done"], event["total"], event["what"]
+                )
+                runner.progressed.emit(task, progress)
             case "notice":
                 runner.noticed.emit(task, event["sentence"])
             case "log":
@@ -291,6 +320,7 @@ class _Crew:
         """Note how a worker's task ended."""
         process.wait()
         assignment = self.at_work.pop(process)
+        del self.clocks[process]
         event = self.last.pop(process, {"event": "silence"})
         drew = process in self.drawing
         self.drawing.discard(process)

@@ -94,7 +94,7 @@ def main() -> None:
         traceback.print_exc()
     except Exception as error:
         traceback.print_exc()
-        lines.say("failed", **failures.told(failures.sentence_of(error, name)))
+        lines.say("failed", **failures.told(failures.sentence_of(error, f"stage {name}")))
         return
     lines.say("ready")
     line = sys.stdin.readline().strip()
@@ -118,7 +118,7 @@ def _do(job: Job, lines: Lines) -> None:
         lines.say("failed", **failures.told(error))
     except BaseException as error:
         logger.opt(exception=True).error("stage {} failed", stage.name)
-        lines.say("failed", **failures.told(failures.sentence_of(error, stage.name)))
+        lines.say("failed", **failures.told(failures.sentence_of(error, f"stage {stage.name}")))
     else:
         logger.info("stage {} ended after {:.1f} s", stage.name, time.monotonic() - started)
         lines.say("finished", records=records)

@@ -22,7 +22,7 @@ from napari_vhd.io.reference import check_reference, read_reference, sample_gene
 from napari_vhd.palettes import colors_for
 from napari_vhd.parameters import CelltypistParameters
 
-from .kept import all_rows, all_rows_categorical, kept
+from .kept import all_rows, all_rows_categorical, kept, kept_part
 from .stage import Inputs, Outcome, Sample, Stage, TablePatch, each
 
 if TYPE_CHECKING:
@@ -103,9 +103,11 @@ def annotate(sample: Sample, parameters: CelltypistParameters) -> Outcome:
     patch = _patch(sample, table, typed, lognorm, parameters.clustering_col)
     file = sample.scratch / MODEL_FILE
     model.write(str(file))
+    h5ad = sample.scratch / keys.annotated_h5ad(sample.id)
+    kept_part(table, [patch]).write_h5ad(h5ad, compression="gzip")
     return Outcome(
         patches={keys.CELLS: patch},
-        files={MODEL_FILE: file},
+        files={MODEL_FILE: file, h5ad.name: h5ad},
         numbers=_numbers(patch, typed),
     )
 

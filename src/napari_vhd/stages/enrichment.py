@@ -358,7 +358,8 @@ STAGE = Stage(
     title="Cell types by signatures",
     parameters=EnrichmentParameters,
     run=run,
-    needs=("domains",),
+    # Not for its result: so that the annotated cells hold the types of both.
+    needs=("domains", "celltypist"),
     makes=(keys.CELLS,),
     check=check,
     files=reference_files,

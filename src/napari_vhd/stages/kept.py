@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -51,7 +52,10 @@ def lognormalized(
     depth = np.asarray(part.X[cells].sum(axis=1)).ravel()
     depth = depth[depth > 0]
     target = float(np.median(depth)) if len(depth) else 1.0
-    sc.pp.normalize_total(part, target_sum=target)
+    with warnings.catch_warnings():
+        # Cells that were dropped may have none; they stay zero.
+        warnings.filterwarnings("ignore", message="Some cells have zero counts")
+        sc.pp.normalize_total(part, target_sum=target)
     sc.pp.log1p(part)
     columns = np.flatnonzero(genes)
     return sparse.csr_matrix(

@@ -252,7 +252,7 @@ def _epochs_told(max_epochs: int, report: Report) -> Any:
         def on_train_start(self, trainer: Any, pl_module: Any) -> None:
             # Lightning would turn SIGTERM into an exception raised some batches later; a stage
             # that is ended should end.
-            if handler and threading.current_thread() is threading.main_thread():
+            if handler is not None and threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGTERM, handler)
             _remember(pl_module.dataset)
 

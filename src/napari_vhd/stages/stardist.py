@@ -96,8 +96,7 @@ def segment(patch: Patch) -> Nuclei:
     corners = corners + np.array(patch.bounds[:2])
     outlines = np.array([ensure_polygon(polygon) for polygon in shapely.polygons(corners)])
     outlines = shapely.intersection(outlines, shapely.box(*patch.bounds))
-    nuclei = Nuclei(outlines, np.asarray(found["prob"], dtype=float))
-    return nuclei.take(shapely.area(outlines) > max(patch.min_area, 0))
+    return _large(Nuclei(outlines, np.asarray(found["prob"], dtype=float)), patch.min_area)
 
 
 def run_one(sample: Sample, parameters: StardistParameters) -> Outcome:
@@ -118,7 +117,7 @@ def run_one(sample: Sample, parameters: StardistParameters) -> Outcome:
             f"{sample.id}: StarDist model {parameters.stardist_model!r} found no nuclei; choose a "
             "region with tissue, another stardist_model for this staining, or a lower prob_thresh."
         )
-    outlines = frames.moved(nuclei.outlines, frames.to_sample_frame(image, sample.id))
+    outlines = frames.moved(nuclei.outlines, frames.matrix_to(image, sample.id))
     # By position, so that ids depend neither on the patches' order nor on who computed them.
     centres = np.round(shapely.get_coordinates(shapely.centroid(outlines)), 3)
     order = np.lexsort((centres[:, 0], centres[:, 1]))
@@ -167,8 +166,15 @@ def joined(patches: list[Nuclei], min_area: float) -> Nuclei:
     tree = shapely.STRtree(shapely.point_on_surface(every.outlines[parts]))
     whole, part = tree.query(resolved[merged], predicate="contains")
     np.maximum.at(probability, merged[whole], every.probability[parts[part]])
-    nuclei = _disjoint(Nuclei(resolved, probability))
-    return nuclei.take(shapely.area(nuclei.outlines) > max(min_area, 0))
+    return _large(_disjoint(Nuclei(resolved, probability)), min_area)
+
+
+def _large(nuclei: Nuclei, min_area: float) -> Nuclei:
+    """Leave out nuclei below an area (px), and what has none."""
+    import shapely
+
+    area = shapely.area(nuclei.outlines)
+    return nuclei.take((area > 0) & (area >= min_area))
 
 
 def _disjoint(nuclei: Nuclei) -> Nuclei:
@@ -200,7 +206,7 @@ def _patches(sample: Sample, image: Any, parameters: StardistParameters) -> list
             f"{sample.id}: the full-resolution image has {channels} channel(s) of "
             f"{pixels.dtype}, but StarDist needs an 8-bit RGB picture of the H&E; export it as RGB."
         )
-    to_image = np.linalg.inv(frames.to_sample_frame(image, sample.id))
+    to_image = np.linalg.inv(frames.matrix_to(image, sample.id))
     shapes = frames.in_full_px(sample.sdata, keys.IMAGE_PATCHES, sample.id)
     folder = models.stardist_folder(parameters.stardist_model)
     model = str(folder) if folder else _downloaded(parameters.stardist_model)

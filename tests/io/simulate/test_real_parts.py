@@ -192,6 +192,7 @@ def test_picture_reference_and_layout_fit_together(
         ("barcode,label\nAAAC-1,Tumor\n", "s_008um"),
         ("barcode\ns_008um_00000_00000-1\n", "no labels"),
         ("barcode,label\ns_008um_00000_00000-1,Tumor\n", "smaller"),
+        ("barcode,label\ns_008um_90000_90000-1,Tumor\n", "no Visium HD slide"),
     ],
 )
 def test_a_table_that_is_no_layout_is_refused(tmp_path: Path, text: str, said: str) -> None:

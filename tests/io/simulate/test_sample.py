@@ -296,6 +296,12 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_that_cannot_be_made_is_bad_input(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInputError, match="cannot be made"):
+        simulate(tmp_path / "file" / "new", **SMALL)
+
+
 def test_progress_only_grows(tmp_path: Path) -> None:
     shares: list[float] = []
     simulate(tmp_path / "new", progress=lambda what, share: shares.append(share), **SMALL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage as ndi
 
+from napari_vhd.config import check_name
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.simulate.counts.expression import Expression, InventedExpression
 from napari_vhd.io.simulate.counts.reference import RealCells, RealExpression, read_reference
@@ -68,10 +68,7 @@ class Request:
                 f"umis_per_bin is {self.umis_per_bin}; choose more than 0, at most "
                 f"{_MOST_UMIS_PER_BIN:g}."
             )
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", self.sample_id):
-            raise BadInputError(
-                f"sample_id is {self.sample_id!r}; use letters, digits, '_', '-' and '.'."
-            )
+        check_name(self.sample_id, "sample_id")
         for name in ("picture", "reference", "layout"):
             path = getattr(self, name)
             if path is not None and not Path(path).is_file():

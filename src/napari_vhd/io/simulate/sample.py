@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from tempfile import mkdtemp
 
+from napari_vhd.exceptions import BadInputError, StageError
 from napari_vhd.io.simulate.content import Request, compose
 from napari_vhd.io.simulate.folder import Progress, write_sample
 
@@ -63,7 +64,9 @@ def simulate(
     Raises
     ------
     BadInputError
-        If an argument or file cannot be used; nothing is written then.
+        If an argument or file cannot be used.
+    StageError
+        If the files cannot be written. In either case nothing is left behind.
     """
     request = Request(
         out=Path(out), size_px=size_px, cells=cells, genes=genes, seed=seed,
@@ -74,16 +77,26 @@ def simulate(
     request.check()
     report("cells", 0.0)
     content = compose(request)
-    request.out.parent.mkdir(parents=True, exist_ok=True)
-    staging = Path(mkdtemp(dir=request.out.parent, prefix=f".{request.out.name}-"))
+    try:
+        request.out.parent.mkdir(parents=True, exist_ok=True)
+        staging = Path(mkdtemp(dir=request.out.parent, prefix=f".{request.out.name}-"))
+    except OSError as error:
+        raise BadInputError(
+            f"{request.out} cannot be made ({error.strerror}); name a folder that can be written."
+        ) from error
     try:
         write_sample(staging, request, content, report)
         staging.chmod(0o755)
         if request.out.exists():
             request.out.rmdir()
         staging.rename(request.out)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(staging, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StageError(
+                f"{request.out} could not be written ({error.strerror or error}); "
+                "free some disk space."
+            ) from error
         raise
     report("done", 1.0)
     return request.out

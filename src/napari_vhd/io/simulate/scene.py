@@ -14,7 +14,6 @@ from napari_vhd.io.simulate.drawing.stain import Stain
 from napari_vhd.io.simulate.output.pyramid import STRIP_PX, Rgb
 from napari_vhd.io.simulate.real.layout import BIN_UM, Plan, domains_of
 from napari_vhd.io.simulate.real.nuclei import find_nuclei
-from napari_vhd.io.simulate.real.picture import Picture
 from napari_vhd.io.simulate.tissue import anatomy as an
 from napari_vhd.io.simulate.tissue.cells import Cells, grow, grow_around
 from napari_vhd.io.simulate.tissue.celltypes import ENTEROCYTE, GOBLET, TUMOR
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
+
+    from napari_vhd.io.simulate.real.picture import Picture
 
 # A 40x scan, as of 10x Genomics' colorectal samples (um/px).
 DEFAULT_MPP = 0.2737

@@ -38,7 +38,7 @@ class Expression(Protocol):
         expected: NDArray[np.floating],
         rim: NDArray[np.floating],
     ) -> sparse.csr_matrix:
-        """Draw counts (cells x genes); `expected` transcripts a cell, `rim` 1 at the tissue's edge."""
+        """Draw counts (cells x genes): `expected` transcripts a cell, `rim` 1 at the edge."""
         ...
 
     def ambient(self, shares: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -80,7 +80,7 @@ class InventedExpression:
         expected: NDArray[np.floating],
         rim: NDArray[np.floating],
     ) -> sparse.csr_matrix:
-        """Draw counts (cells x genes); `expected` transcripts a cell, `rim` 1 at the tissue's edge."""
+        """Draw counts (cells x genes): `expected` transcripts a cell, `rim` 1 at the edge."""
         state = rng.standard_normal((len(cell_type), _STATES), dtype=np.float32)
         rate = self.profiles[cell_type].astype(np.float32) * np.exp(state @ self._loadings)
         rate *= raise_at_rim(self._mt[None], rim[:, None].astype(np.float32))
@@ -105,9 +105,9 @@ def _profiles(genes: Genes, rng: np.random.Generator) -> NDArray[np.float64]:
     """Share of each gene in each type's transcripts (unnormalised), (types, genes)."""
     symbols = np.array(genes.symbols)
     number = {symbol: i for i, symbol in enumerate(genes.symbols)}
-    common = np.exp(rng.normal(0, 1.5, len(genes)))
+    common = np.exp(np.clip(rng.normal(0, 1.5, len(genes)), -4, 3.5))
     high = np.array([g in HOUSEKEEPING or g.startswith(("RPL", "RPS")) for g in genes.symbols])
-    common[high] *= 12
+    common[high] = 14 * np.exp(rng.normal(0, 0.8, high.sum()))
     marker = np.isin(symbols, [g for t in TYPES for g in t.markers])
     mt = np.isin(symbols, MITOCHONDRIAL)
     common[marker | mt] = 0

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_vhd.io.simulate.tissue.celltypes import TYPES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 _MT = "CO1 CO2 CO3 ATP6 ATP8 CYB ND1 ND2 ND3 ND4 ND4L ND5 ND6"
 MITOCHONDRIAL = tuple(f"MT-{name}" for name in _MT.split())
@@ -28,15 +28,16 @@ ACTB ACTG1 GAPDH B2M TMSB4X TMSB10 EEF1A1 EEF2 FTL FTH1 TPT1 UBA52 UBB UBC FAU M
 HLA-B HLA-C HLA-E PFN1 CFL1 MYL6 MYL12A TUBA1B TUBB PPIA PPIB HSP90AA1 HSP90AB1 HSPA8 HSPA5 CALM1
 CALM2 YWHAZ YWHAB ENO1 LDHA LDHB PGK1 PKM ALDOA TPI1 NACA BTF3 NPM1 NCL H3-3A H3-3B H2AZ1 HMGB1
 HMGN2 PTMA SET SERF2 OAZ1 ITM2B CD63 CD9 CD81 GNAS GNB1 ARPC2 ARPC3 CAPZB RHOA CDC42 RAC1 RAB7A
-SUMO2 UBE2D3 SKP1 TCEB2 ATP5F1B ATP5MC3 COX4I1 COX6C COX7C UQCRB UQCRH CHCHD2 PRDX1 PRDX2 TXN SOD1
+SUMO2 UBE2D3 SKP1 ELOB ATP5F1B ATP5MC3 COX4I1 COX6C COX7C UQCRB UQCRH CHCHD2 PRDX1 PRDX2 TXN SOD1
 GSTP1 PARK7 CTNNB1 JUN FOS EGR1 IER2 DUSP1 ZFP36 KLF2 KLF6 NFKBIA MCL1 BTG1 BTG2 DDX5 DDX3X HNRNPA1
 HNRNPA2B1 HNRNPK SRSF3 SRSF5 EIF1 EIF4A1 EIF4G2 PABPC1 CANX CALR PDIA3 SEC61B SSR4 LAMP1 PSAP
 """
 HOUSEKEEPING = frozenset(_COMMON.split())
 
-# Families: a pattern and its numbers. The long ones at the end fill as many genes as are asked for.
-_FAMILIES: tuple[tuple[str, range], ...] = (
-    ("RPL{}", range(3, 42)), ("RPS{}", range(2, 30)), ("NDUFA{}", range(1, 14)),
+# Families: a pattern and its numbers (some of the long ones at the end name no real gene).
+_FAMILIES: tuple[tuple[str, Sequence[int]], ...] = (
+    ("RPL{}", (*range(3, 16), 17, 18, 19, *range(21, 25), *range(26, 33), *range(34, 40), 41)),
+    ("RPS{}", (2, 3, *range(5, 22), *range(23, 30))), ("NDUFA{}", range(1, 14)),
     ("NDUFB{}", range(1, 12)), ("NDUFS{}", range(1, 9)), ("PSMA{}", range(1, 8)),
     ("PSMB{}", range(1, 11)), ("PSMC{}", range(1, 7)), ("PSMD{}", range(1, 15)),
     ("MRPL{}", range(1, 58)), ("MRPS{}", range(2, 36)),

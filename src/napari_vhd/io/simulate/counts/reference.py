@@ -15,8 +15,10 @@ from napari_vhd.io.simulate.counts.genes import Genes
 from napari_vhd.io.simulate.tissue.celltypes import TYPES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
+    from anndata import AnnData
     from numpy.typing import NDArray
 
 _CELLS_PER_TYPE = (80, 260)
@@ -94,10 +96,9 @@ class RealCells:
         import scanpy as sc
 
         labels = pd.Categorical.from_codes(self.cell_type, list(self.type_names))
-        cells = ad.AnnData(
-            self.counts.astype(np.float32), pd.DataFrame({"type": labels}, index=self.names.astype(str)),
-            pd.DataFrame(index=list(self.genes.symbols)),
-        )  # fmt: skip
+        obs = pd.DataFrame({"type": labels}, index=self.names.astype(str))
+        var = pd.DataFrame(index=list(self.genes.symbols))
+        cells = ad.AnnData(self.counts.astype(np.float32), obs, var)
         sc.pp.normalize_total(cells, target_sum=1e4)
         sc.pp.log1p(cells)
         known = [name for name in self.type_names if (labels == name).sum() > 1]
@@ -126,7 +127,7 @@ class RealExpression:
         expected: NDArray[np.floating],
         rim: NDArray[np.floating],
     ) -> sparse.csr_matrix:
-        """Draw counts (cells x genes); `expected` transcripts a cell, `rim` 1 at the tissue's edge."""
+        """Draw counts (cells x genes): `expected` transcripts a cell, `rim` 1 at the edge."""
         pick = rng.random(len(cell_type))
         members = (self._members[kind] for kind in cell_type)
         rows = np.array([m[int(u * len(m))] for m, u in zip(members, pick, strict=True)], np.int64)
@@ -184,7 +185,7 @@ def read_reference(path: Path, column: str) -> RealCells:
             "name the column of cell types."
         )
     symbols = cells.var.get("feature_name", cells.var_names)
-    genes = Genes(tuple(map(str, cells.var_names)), _unique(symbols.astype(str).tolist()))
+    genes = Genes(_unique(cells.var_names), _unique(symbols))
     known = labelled & filled & cells.obs[column].astype(str).isin(common).to_numpy()
     codes = pd.Categorical(cells.obs[column].astype(str)[known], categories=common).codes
     return RealCells(
@@ -193,11 +194,11 @@ def read_reference(path: Path, column: str) -> RealCells:
     )  # fmt: skip
 
 
-def _raw_counts(path: Path, cells: object) -> sparse.csr_matrix:
+def _raw_counts(path: Path, cells: AnnData) -> sparse.csr_matrix:
     """Find the integer counts: X, the layer ``counts``, or raw."""
-    candidates = [cells.X, cells.layers.get("counts"), getattr(cells.raw, "X", None)]  # type: ignore[attr-defined]
+    candidates = [cells.X, cells.layers.get("counts"), getattr(cells.raw, "X", None)]
     for matrix in candidates:
-        if matrix is None or matrix.shape[1] != cells.shape[1]:  # type: ignore[attr-defined]
+        if matrix is None or matrix.shape[1] != cells.shape[1]:
             continue
         counts = sparse.csr_matrix(matrix)
         if counts.nnz and counts.data.min() >= 0 and np.all(counts.data == np.round(counts.data)):
@@ -209,10 +210,10 @@ def _raw_counts(path: Path, cells: object) -> sparse.csr_matrix:
     )
 
 
-def _unique(symbols: list[str]) -> tuple[str, ...]:
+def _unique(symbols: Iterable[object]) -> tuple[str, ...]:
     seen: dict[str, int] = {}
     out = []
-    for symbol in symbols:
+    for symbol in map(str, symbols):
         number = seen.get(symbol, 0)
         seen[symbol] = number + 1
         out.append(f"{symbol}-{number}" if number else symbol)

@@ -188,7 +188,7 @@ def _place(
 
 
 def _points(
-    rng: np.random.Generator, radii: NDArray[np.float32], angle: NDArray[np.float64]
+    rng: np.random.Generator, radii: NDArray[np.floating], angle: NDArray[np.floating]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """One uniform point in each star-shaped outline, relative to its centre."""
     following = np.roll(radii, -1, axis=1)

@@ -34,7 +34,8 @@ _FOCUS_UM, _SENSOR_NOISE = 0.17, 1.7
 _NUCLEUS_DENSITY = 0.74
 # Noise fields and the size of their details (um).
 _TEXTURES = (
-    ("grain", 0.55), ("chromatin", 0.8), ("fine", 1.3), ("patch", 6.0), ("broad", 55.0), ("cleft", 4.0),
+    ("grain", 0.55), ("chromatin", 0.8), ("fine", 1.3), ("patch", 6.0), ("broad", 55.0),
+    ("cleft", 4.0),
 )  # fmt: skip
 _SHADE = np.array([0.0, *(t.shade for t in TYPES)], np.float32)
 _VESICULAR = np.array([0.0, *(t.vesicular for t in TYPES)], np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ _LABELS = "DeconvolutionLabel1"
 # Windows are tried every so many bins, and one of the best few is taken.
 _STRIDE, _BEST = 8, 5
 _MARGIN_UM = 45.0
+# More 8 um bins on a side than any slide has.
+_LARGEST_GRID = 5000
 _COMPARTMENTS = ((TUMOR,), (GOBLET, ENTEROCYTE), (FIBROBLAST, ENDOTHELIAL), (T_CELL, B_CELL),
                  (MACROPHAGE, NEUTROPHIL))  # fmt: skip
 
@@ -129,7 +132,7 @@ def read_layout(path: Path) -> Layout:
     """
     try:
         table = pd.read_csv(path, dtype=str)
-    except (OSError, ValueError, UnicodeDecodeError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zlib.error) as error:
         raise BadInputError(f"{path}: cannot be read as a CSV table ({error}).") from error
     if "barcode" not in table:
         raise BadInputError(f"{path} has no column 'barcode'; give a table of 8 um bins.")
@@ -143,6 +146,10 @@ def read_layout(path: Path) -> Layout:
         raise BadInputError(f"{path} has no labels beside its barcodes; add a column with them.")
     labels = pd.Categorical(table[column][known])
     rows, cols = (place[k][known].to_numpy().astype(int) for k in (0, 1))
+    if max(rows.max(), cols.max()) >= _LARGEST_GRID:
+        raise BadInputError(
+            f"{path}: bin {rows.max()}, {cols.max()} is on no Visium HD slide; give its 8 um bins."
+        )
     codes = np.full((rows.max() + 1, cols.max() + 1), -1, np.int16)
     codes[rows, cols] = labels.codes
     return Layout(codes, tuple(map(str, labels.categories)))
@@ -159,7 +166,7 @@ def _diversity(kinds: NDArray[np.int64], tissue: NDArray[np.bool_]) -> NDArray[n
     filled = share.sum(0)
     relative = share / np.maximum(filled, 1e-9)
     entropy = -(relative * np.log(np.maximum(relative, 1e-12))).sum(0)
-    score: NDArray[np.float64] = entropy * filled**2
+    score: NDArray[np.float64] = entropy * filled
     return score
 
 

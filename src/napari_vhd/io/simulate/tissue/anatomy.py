@@ -106,7 +106,7 @@ def draw_anatomy(
     width = min(45.0, 0.09 * size)
     domain[(np.abs(edge) < width) & (domain >= STROMA)] = MARGIN
     _add_aggregates(domain, rng, size)
-    depth = signed_distance(domain != GLASS)
+    depth = ndi.gaussian_filter(signed_distance(domain != GLASS), 1.5)
 
     epithelium = np.zeros(shape, np.uint8)
     lumen = np.zeros(shape, np.uint8)

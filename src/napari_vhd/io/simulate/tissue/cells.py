@@ -6,15 +6,16 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_vhd.io.simulate.tissue.celltypes import ENTEROCYTE, GOBLET, TUMOR, TYPES
 from napari_vhd.io.simulate.tissue.shapes import THETA, keep_apart, wobbly
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_vhd.io.simulate.real.nuclei import Nuclei
     from napari_vhd.io.simulate.tissue.placing import Seeds
+
+Real = NDArray[np.floating]
 
 # Columnar cells reach further towards the lumen (um).
 _APICAL_REACH = {GOBLET: 15.0, ENTEROCYTE: 11.0}
@@ -44,12 +45,12 @@ class Cells:
         Haematoxylin density of the nucleus relative to its type's.
     """
 
-    x: NDArray[np.float64]
-    y: NDArray[np.float64]
+    x: Real
+    y: Real
     kind: NDArray[np.uint8]
     domain: NDArray[np.uint8]
-    angle: NDArray[np.float64]
-    apical: NDArray[np.float64]
+    angle: Real
+    apical: Real
     nucleus: NDArray[np.float32]
     body: NDArray[np.float32]
     shade: NDArray[np.float32]
