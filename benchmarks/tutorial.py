@@ -28,8 +28,9 @@ def load(config: Path) -> tuple[dict, Path, str]:
 
 def segment(config: Path, out: Path) -> None:
     """Read, segment and count."""
-    import sopa
     from importlib.resources import files
+
+    import sopa
 
     settings, folder, sample_id = load(config)
     sdata = sopa.io.visium_hd(
@@ -68,7 +69,7 @@ def annotate(config: Path, out: Path) -> None:
     from anndata import AnnData
     from rctd import RCTDConfig, Reference, run_rctd
 
-    settings, folder, sample_id = load(config)
+    settings, folder, _ = load(config)
     params = settings["params"]
 
     def save(name: str, dpi: int) -> None:
@@ -137,7 +138,9 @@ def annotate(config: Path, out: Path) -> None:
         bins,
         Reference(reference, cell_type_col=column_of_types),
         mode="full",
-        config=RCTDConfig(UMI_min_sigma=100, compile=False, device="cpu"),
+        config=RCTDConfig(
+            UMI_min_sigma=100, K_val=int(os.environ["RCTD_K_VAL"]), compile=False, device="cpu"
+        ),
     )
     names = [result.cell_type_names[i] for i in result.weights.argmax(axis=1)]
     fitted = bins[result.pixel_mask].copy()

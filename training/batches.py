@@ -134,6 +134,8 @@ def _produce(recipe: Recipe, first: int, last: int, queue: multiprocessing.Queue
                 break
             except Full:
                 if not multiprocessing.parent_process().is_alive():
+                    # Nobody reads any more: end without waiting for the pipe to be emptied.
+                    queue.cancel_join_thread()
                     return
 
 

@@ -36,17 +36,13 @@ def kill_always(_item: int) -> int:
     return 0
 
 
-def fail(item: int) -> int:
-    raise StageError(f"patch {item} is empty; choose another region.")
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_results_do_not_depend_on_the_number_of_processes(workers: int) -> None:
     with executor.opened(None, workers) as where:
         assert dict(where.map(tiny_stages.square, range(20))) == EXPECTED
         assert dict(where.map(tiny_stages.square, [])) == {}
         with pytest.raises(StageError, match="patch 0 is empty"):
-            list(where.map(fail, [0]))
+            list(where.map(tiny_stages.refuse, [0]))
 
 
 def test_a_killed_process_costs_nothing_but_time(tmp_path: Path) -> None:
@@ -105,7 +101,7 @@ def test_a_cluster_gives_the_same(tmp_path: Path) -> None:
                 time.sleep(0.2)
             assert dict(where.map(tiny_stages.square, range(20))) == EXPECTED
             with pytest.raises(StageError, match="patch 0 is empty"):
-                list(where.map(fail, [0]))
+                list(where.map(tiny_stages.refuse, [0]))
     finally:
         for process in (worker, scheduler):
             if process is not None:

@@ -147,6 +147,10 @@ def square(x: int) -> int:
     return x * x
 
 
+def refuse(item: int) -> int:
+    raise StageError(f"patch {item} is empty; choose another region.")
+
+
 def run_map(sample: Sample, _parameters: parameters.RegionParameters) -> Outcome:
     squares = dict(sample.executor.map(square, range(10)))
     return Outcome(attrs={"squares": [squares[i] for i in range(10)]})

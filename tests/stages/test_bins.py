@@ -131,7 +131,7 @@ def test_results_survive_spatialdata_with_any_name_of_type(tmp_path: Path) -> No
 
 def test_size_says_what_will_be_read(make_sample: Any, reference: Path) -> None:
     sample = make_sample(SpatialData(tables={"square_008um": _table()}), reference=reference)
-    size = bins.size(sample, _parameters(max_reference_cells=50))
+    size = bins.measure(sample, _parameters(max_reference_cells=50))
     assert (size.bins, size.genes) == (40, 60)
     assert size.counts == sample.sdata.tables["square_008um"].X.nnz
     assert 0.7 * 50 * 70 < size.reference_counts < 50 * 70

@@ -26,7 +26,7 @@ CREATE TABLE entry (
     seq             INTEGER NOT NULL UNIQUE,  -- order in this file, from 1
     time            TEXT NOT NULL,        -- UTC, ISO 8601
     author          TEXT NOT NULL,        -- initials or id
-    kind            TEXT NOT NULL,        -- relabel, add, delete, merge, split, redraw, region, undo, ...
+    kind            TEXT NOT NULL,        -- relabel, add, delete, merge, split, redraw, undo …
     column_name     TEXT,                 -- labels: the column that is corrected
     cell_ids        TEXT NOT NULL,        -- JSON list
     before          TEXT,                 -- JSON

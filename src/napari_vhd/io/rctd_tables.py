@@ -42,6 +42,7 @@ FULL_K_VAL = 1000
 
 _K_VALS = (125, 250, 500, FULL_K_VAL)
 _INITIAL_SIGMA = "Q_100"
+_MEANS = 439
 _LATENT_STEP = 4e-3
 _LATENT_STEPS = 5000
 _ROWS_AT_ONCE = 64
@@ -95,6 +96,13 @@ def check_tables() -> None:
     """
     if given := os.environ.get(ENVIRONMENT):
         _given_tables(given)
+
+
+def expected_bytes(largest_count: int) -> int:
+    """Size in memory of the tables that `tables_for` would give."""
+    if given := os.environ.get(ENVIRONMENT):
+        return _given_tables(given).nbytes
+    return len(SIGMAS) * (fitting_k_val(largest_count) + 3) * _MEANS * 8
 
 
 def tables_for(largest_count: int, progress: Progress) -> Tables:

@@ -119,6 +119,8 @@ class Size:
         Number of fitted bins and of genes.
     counts
         Number of non-zero counts in the fitted bins.
+    largest
+        Largest count in the fitted bins.
     reference_counts
         Number of non-zero counts in the reference cells that are read.
     """
@@ -126,6 +128,7 @@ class Size:
     bins: int
     genes: int
     counts: int
+    largest: int
     reference_counts: int
 
 
@@ -189,7 +192,7 @@ def fitted_bins(sample: Sample, parameters: DeconvolutionParameters) -> FittedBi
     )
 
 
-def size(sample: Sample, parameters: DeconvolutionParameters) -> Size:
+def measure(sample: Sample, parameters: DeconvolutionParameters) -> Size:
     """Say how much `fitted_bins` would read, without reading the reference."""
     import h5py
 
@@ -202,11 +205,13 @@ def size(sample: Sample, parameters: DeconvolutionParameters) -> Size:
             sparse = isinstance(matrix, h5py.Group)
             cells = len(matrix["indptr"]) - 1 if sparse else matrix.shape[0]
             counts = len(matrix["data"]) if sparse else matrix.size
+    fitted = table.X[mask]
     share = min(1.0, parameters.max_reference_cells / max(cells, 1))
     return Size(
-        bins=int(mask.sum()),
+        bins=fitted.shape[0],
         genes=table.n_vars,
-        counts=int(np.diff(table.X.indptr)[mask].sum()),
+        counts=fitted.nnz,
+        largest=int(fitted.data.max(initial=0)),
         reference_counts=int(counts * share),
     )
 

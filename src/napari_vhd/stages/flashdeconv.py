@@ -13,10 +13,10 @@ from .bins import (
     Weights,
     check_inputs,
     fitted_bins,
+    measure,
     numbers_of,
     patch_of,
     reference_files,
-    size,
 )
 from .stage import Inputs, Outcome, Sample, Stage, each
 
@@ -89,7 +89,7 @@ def memory(sample: Sample, parameters: FlashdeconvParameters) -> int:
 
     Fitted to 5,000 to 80,000 bins of 2,000 and 18,000 genes: within 20 % of 225 to 1,068 MB.
     """
-    read = size(sample, parameters)
+    read = measure(sample, parameters)
     return 40 * read.counts + 12 * read.reference_counts + 170_000_000
 
 

@@ -17,6 +17,7 @@ from scipy import sparse
 
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.simulate import simulate
+from napari_vhd.io.simulate.counts.reference import read_reference
 from napari_vhd.io.simulate.real.names import LABEL_TO_REFERENCE, kind_of
 from napari_vhd.io.simulate.tissue.celltypes import NAMES
 from napari_vhd.io.simulate.tissue.shapes import rasterize
@@ -130,6 +131,12 @@ def test_half_of_the_reference_is_held_out(reference: Path, tmp_path: Path) -> N
     assert set(truth(sample, "cells").cell_type) == set(TYPES)
 
 
+def test_no_cell_is_in_both_halves(reference: Path) -> None:
+    used, held_out = read_reference(reference, "kind").split(seed=0)
+    assert set(used.names).isdisjoint(held_out.names)
+    assert len(used.names) == len(held_out.names) == 90
+
+
 def test_cells_express_what_the_reference_cells_of_their_type_do(
     reference: Path, tmp_path: Path
 ) -> None:
@@ -180,9 +187,12 @@ def test_picture_reference_and_layout_fit_together(
 ) -> None:
     sample = simulate(
         tmp_path / "s", picture=picture, reference=reference, cell_type_col="kind",
-        layout=layout_file(tmp_path / "layout.csv"),
+        layout=layout_file(tmp_path / "layout.csv", 21, 21),
     )  # fmt: skip
-    assert set(truth(sample, "cells").cell_type) <= set(TYPES[:2])
+    cells = truth(sample, "cells")
+    edge = 10.5 * 8 / 0.2737
+    assert set(cells.cell_type[cells.centroid.x < edge - 60]) == {"Tumor cell"}
+    assert set(cells.cell_type[cells.centroid.x > edge + 60]) == {"Fibroblast"}
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from napari_vhd.io.simulate.tissue.celltypes import (
     T_CELL,
     TUMOR,
 )
+from napari_vhd.io.simulate.tissue.distance import distance_inside
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -196,8 +197,6 @@ def domains_of(kinds: NDArray[np.int64], shape: tuple[int, int]) -> NDArray[np.u
     domain = np.full(shape, an.STROMA, np.uint8)
     domain[around(T_CELL, B_CELL) > 0.4] = an.AGGREGATE
     domain[around(GOBLET, ENTEROCYTE) > 0.3] = an.MUCOSA
-    if tumour.any() and not tumour.all():
-        rim = ndi.distance_transform_edt(~tumour) < _MARGIN_UM
-        domain[rim & (domain == an.STROMA)] = an.MARGIN
+    domain[(distance_inside(~tumour) < _MARGIN_UM) & (domain == an.STROMA)] = an.MARGIN
     domain[tumour] = an.TUMOUR
     return domain

@@ -14,6 +14,7 @@ from PIL import Image, UnidentifiedImageError
 from scipy import ndimage as ndi
 
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.io.simulate.tissue.distance import signed_distance
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -144,8 +145,4 @@ def _tissue_depth(rgb: Rgb, mpp: float) -> NDArray[np.float32]:
         pieces, count = ndi.label(tissue == value)
         size = np.bincount(pieces.ravel(), minlength=count + 1)
         tissue[(size < _SMALLEST_PIECE_UM2)[pieces] & (pieces > 0)] = not value
-    if not tissue.any():
-        return np.full(shape, -1e4, np.float32)
-    depth = ndi.distance_transform_edt(tissue).astype(np.float32)
-    depth -= ndi.distance_transform_edt(~tissue).astype(np.float32) if not tissue.all() else 0
-    return depth
+    return signed_distance(tissue)

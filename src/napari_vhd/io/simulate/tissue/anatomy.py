@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage as ndi
 from skimage.draw import polygon
 
+from napari_vhd.io.simulate.tissue.distance import distance_inside, signed_distance
 from napari_vhd.io.simulate.tissue.noise import Noise
 from napari_vhd.io.simulate.tissue.placing import Seeds, settle
 from napari_vhd.io.simulate.tissue.shapes import vertices, wobbly
@@ -97,11 +98,9 @@ def draw_anatomy(
     """
     rng = np.random.default_rng((seed, 1))
     along, size = _along(shape, seed, rng, span)
-    domain = np.select(
-        [along < _GLASS_END, along < _MUCOSA_END, along < _STROMA_END],
-        [GLASS, MUCOSA, STROMA],
-        TUMOUR,
-    ).astype(np.uint8)
+    domain = np.full(shape, TUMOUR, np.uint8)
+    for code, end in ((STROMA, _STROMA_END), (MUCOSA, _MUCOSA_END), (GLASS, _GLASS_END)):
+        domain[along < end] = code
     edge = (along - _STROMA_END) * size / (span[1] - span[0])
     width = min(45.0, 0.09 * size)
     domain[(np.abs(edge) < width) & (domain >= STROMA)] = MARGIN
@@ -159,15 +158,6 @@ def _along(
     return (span[0] + way * (span[1] - span[0])).astype(np.float32), size
 
 
-def signed_distance(inside: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Distance to the border of a mask, negative outside (um); large where there is no border."""
-    if inside.all() or not inside.any():
-        return np.full(inside.shape, 1e4 if inside.all() else -1e4, np.float32)
-    distance = ndi.distance_transform_edt(inside).astype(np.float32)
-    distance -= ndi.distance_transform_edt(~inside).astype(np.float32)
-    return distance
-
-
 def _random_rings(
     rng: np.random.Generator,
     allowed: NDArray[np.bool_],
@@ -175,15 +165,18 @@ def _random_rings(
     per_um2: float,
 ) -> Rings:
     """Rings that do not touch, with their centres on `allowed`."""
-    rows, cols = np.nonzero(allowed)
-    count = min(int(rng.poisson(len(rows) * per_um2)), len(rows))
-    chosen = rng.integers(0, max(len(rows), 1), count)
+    height, width = allowed.shape
+    count = int(rng.poisson(height * width * per_um2))
+    x, y = rng.uniform(0, width, count), rng.uniform(0, height, count)
+    here = allowed[y.astype(int), x.astype(int)]
+    x, y = x[here], y[here]
+    count = len(x)
     size = rng.uniform(*radius, count)
     places = Seeds(
-        cols[chosen] + 0.5, rows[chosen] + 0.5, np.zeros(count, np.uint8),
-        rng.uniform(0, 2 * np.pi, count), np.full(count, np.nan), size, size,
+        x, y, np.zeros(count, np.uint8), rng.uniform(0, 2 * np.pi, count), np.full(count, np.nan),
+        size, size,
     )  # fmt: skip
-    order = np.argsort(-size, kind="stable") if count else chosen
+    order = np.argsort(-size, kind="stable")
     kept = settle(places.take(order), 0, 1.0) if count else places
     outline = wobbly(rng, kept.long * 0.93, kept.long * 0.8, np.full(len(kept), 0.035))
     return Rings(kept.x, kept.y, kept.angle, kept.long, outline)
@@ -204,22 +197,22 @@ def _crypts(
     allowed = (domain == MUCOSA) & (depth > 24 + largest * 0.8)
     if not allowed.any():
         allowed = (domain == MUCOSA) & (depth > largest * 0.8)
-    return _random_rings(rng, allowed, (0.72 * largest, largest), 0.02)
+    return _random_rings(rng, allowed, (0.72 * largest, largest), 0.005)
 
 
 def _add_aggregates(domain: NDArray[np.uint8], rng: np.random.Generator, size: float) -> None:
     """Round, dense immune aggregates in and around the stroma, at least one."""
     largest = float(np.clip(0.15 * size, 18, 85))
-    rows, cols = np.nonzero((domain == STROMA) | (domain == MARGIN))
-    if not len(rows):
+    places = np.flatnonzero((domain == STROMA) | (domain == MARGIN))
+    if not len(places):
         return
-    count = max(1, int(len(rows) / (14 * largest**2)))
-    chosen = rng.choice(len(rows), count)
+    count = max(1, int(len(places) / (14 * largest**2)))
+    rows, cols = np.divmod(rng.choice(places, count), domain.shape[1])
     radius = rng.uniform(0.75 * largest, largest, count)
     outline = wobbly(rng, radius, radius * 0.8, np.full(count, 0.08))
     angle = rng.uniform(0, 2 * np.pi, count)
     inside = np.zeros_like(domain)
-    _stamp(inside, Rings(cols[chosen] + 0.5, rows[chosen] + 0.5, angle, radius, outline), 1.0, 1)
+    _stamp(inside, Rings(cols + 0.5, rows + 0.5, angle, radius, outline), 1.0, 1)
     domain[(inside == 1) & (domain != GLASS)] = AGGREGATE
 
 
@@ -237,7 +230,7 @@ def _punch_lumina(
     lumen: NDArray[np.uint8], glands: NDArray[np.bool_], rng: np.random.Generator
 ) -> None:
     """Punch round lumina, some with debris, where the epithelium stays thick enough."""
-    inner = ndi.distance_transform_edt(glands)
+    inner = distance_inside(glands)
     rings = _random_rings(rng, inner > 17, (13.0, 34.0), 0.004)
     debris = rng.random(len(rings.x)) < 0.35
     stamped = np.zeros_like(lumen)
@@ -253,7 +246,7 @@ def _vessels(
     depth: NDArray[np.float32],
     rng: np.random.Generator,
 ) -> Rings:
-    room = ndi.distance_transform_edt(epithelium == NO_EPITHELIUM)
+    room = distance_inside(epithelium == NO_EPITHELIUM)
     allowed = (room > 11) & (depth > 20) & np.isin(domain, (MUCOSA, STROMA, MARGIN, TUMOUR))
     return _random_rings(rng, allowed, (7.0, 15.0), 0.00016)
 
@@ -264,9 +257,7 @@ def _flow(
     """Potential whose contour lines run around glands and vessels, and in waves elsewhere."""
     shape = epithelium.shape
     free = (epithelium == NO_EPITHELIUM) & (lumen != BLOOD)
-    near = (
-        ndi.distance_transform_edt(free).astype(np.float32) if not free.all() else np.zeros(shape)
-    )
+    near = distance_inside(free)
     waves = 26 * Noise((seed, 6), shape, 110.0).block(0, 0, *shape)
     waves += 5 * Noise((seed, 7), shape, 34.0).block(0, 0, *shape)
     flow = waves + 30 * (1 - np.exp(-near / 22))
