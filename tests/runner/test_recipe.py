@@ -13,6 +13,7 @@ import pytest
 from napari_vhd.config import RunConfig
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.runner import recipe
+from napari_vhd.stages import pipeline
 from napari_vhd.stages.stage import Inputs
 
 SOURCE = """
@@ -31,6 +32,9 @@ def stage_of(folder: Path, name: str, text: str) -> object:
     (folder / f"{name}.py").write_text(text)
     recipe.code_digest.cache_clear()
     recipe.attributes_read.cache_clear()
+    recipe._sources.cache_clear()
+    recipe._tree.cache_clear()
+    recipe._imported.cache_clear()
     importlib.invalidate_caches()
     sys.modules.pop(name, None)
     return importlib.import_module(name).STAGE
@@ -75,6 +79,16 @@ def test_markers_and_region_count_where_the_code_reads_them(tmp_path: Path, inpu
         assert recipe.recipe_of(blind, inputs) == recipe.recipe_of(blind, other)
 
 
+def test_what_a_stage_reads_by_a_shared_module_counts() -> None:
+    """The signatures are read for `enrichment` by a module that stages share."""
+    read = {
+        stage.name: recipe.attributes_read(recipe.module_of(stage)) for stage in pipeline.PIPELINE
+    }
+    assert "marker_genes" in read["enrichment"]
+    assert {"region", "image", "outs"} <= read["region"]
+    assert "marker_genes" not in read["proseg"] | read["domains"] | read["rctd"]
+
+
 def test_the_counts_of_the_sample_count_where_it_is_read(tmp_path: Path, inputs: Inputs) -> None:
     stage = stage_of(tmp_path, "stage_b", SOURCE.format(reads="outs"))
     before = recipe.recipe_of(stage, inputs)
@@ -89,18 +103,17 @@ def test_the_code_counts(tmp_path: Path, inputs: Inputs) -> None:
     assert after.code != before.code
 
 
-def test_the_code_of_modules_it_imports_counts() -> None:
-    source = b"from napari_vhd.io import versions\nfrom napari_vhd import keys\nimport numpy\n"
-    assert recipe._imported(source, "x") - recipe._NOT_CODE == {
-        "napari_vhd.io",
-        "napari_vhd.io.versions",
-    }
-    relative = b"def run():\n    from . import patching\n    from .versions import link\n"
-    assert recipe._imported(relative, "napari_vhd.io.store") - recipe._NOT_CODE == {
-        "napari_vhd.io",
-        "napari_vhd.io.patching",
-        "napari_vhd.io.versions",
-    }
+def test_the_code_of_modules_it_imports_counts(tmp_path: Path) -> None:
+    path = tmp_path / "x.py"
+    path.write_text(
+        "from napari_vhd.io import versions\nfrom napari_vhd import keys\nimport json\n"
+    )
+    versions = {"napari_vhd.io", "napari_vhd.io.versions"}
+    assert recipe._imported(path, "x") - recipe._NOT_CODE == versions
+    path = tmp_path / "y.py"
+    path.write_text("def run():\n    from . import patching\n    from .versions import link\n")
+    found = recipe._imported(path, "napari_vhd.io.store")
+    assert found - recipe._NOT_CODE == versions | {"napari_vhd.io.patching"}
 
 
 def test_where_files_lie_does_not_count(tmp_path: Path, inputs: Inputs) -> None:

@@ -166,7 +166,7 @@ def _from_store(store: Path, sample_id: str, name: str) -> GeoDataFrame:
             f"{store}: {name} is not placed on the sample {sample_id!r} (its frames are "
             f"{', '.join(known)}); name boundaries of this sample."
         )
-    matrix = frames.to_sample_frame(shapes, sample_id)
+    matrix = frames.matrix_to(shapes, sample_id)
     moved = shapes.set_geometry(frames.moved(shapes.geometry.to_numpy(), matrix))
     return _frame(moved.geometry, moved.index, {c: moved[c] for c in _COLUMNS if c in moved})
 

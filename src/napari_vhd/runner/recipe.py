@@ -120,29 +120,37 @@ def module_of(stage: Stage) -> str:
 def code_digest(module: str) -> str:
     """Hash the source of a module and of the modules of this package that it imports."""
     digest = hashlib.sha256()
-    seen: set[str] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        path = _source_path(name)
-        if path is not None:
-            source = path.read_bytes()
-            digest.update(hashlib.sha256(source).digest())
-            waiting += sorted(_imported(source, name) - _NOT_CODE)
+    for path in _sources(module).values():
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
 @lru_cache(maxsize=256)
 def attributes_read(module: str) -> frozenset[str]:
-    """Name the attributes (``x.name``) that a module's source reads."""
-    path = _source_path(module)
-    if path is None:
-        return frozenset()
-    tree = ast.parse(path.read_bytes())
-    return frozenset(node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute))
+    """Name the attributes (``x.name``) that a stage reads, also in modules that stages share."""
+    shared = f"{_PACKAGE}.stages."
+    trees = [
+        _tree(path)
+        for name, path in _sources(module).items()
+        if name == module or name.startswith(shared)
+    ]
+    return frozenset(
+        node.attr for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Attribute)
+    )
+
+
+@lru_cache(maxsize=256)
+def _sources(module: str) -> dict[str, Path]:
+    """Find the files of a module and of the modules of this package that it imports."""
+    found: dict[str, Path] = {}
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        path = None if name in found else _source_path(name)
+        if path is not None:
+            found[name] = path
+            waiting += sorted(_imported(path, name) - _NOT_CODE)
+    return dict(sorted(found.items()))
 
 
 def identity(path: Path) -> str:
@@ -212,21 +220,26 @@ def _source_path(module: str) -> Path | None:
     return Path(spec.origin)
 
 
-def _imported(source: bytes, module: str) -> set[str]:
-    """Name the modules of this package that a source imports, at its top or in a function."""
+@lru_cache(maxsize=256)
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes())
+
+
+@lru_cache(maxsize=256)
+def _imported(path: Path, module: str) -> frozenset[str]:
+    """Name the modules of this package that a module imports, at its top or in a function."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
+    inside = module.split(".")
+    if path.name != "__init__.py":
+        inside = inside[:-1]
+    for node in ast.walk(_tree(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            path = _source_path(module)
-            inside = module.split(".")
-            if path is not None and path.name != "__init__.py":
-                inside = inside[:-1]
             stem = inside[: len(inside) - node.level + 1] if node.level else []
             base = ".".join([*stem, *([node.module] if node.module else [])])
             names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    return {name for name in names if name.split(".")[0] == _PACKAGE and _is_module(name)}
+    return frozenset(n for n in names if n.split(".")[0] == _PACKAGE and _is_module(n))
 
 
 @lru_cache(maxsize=1024)

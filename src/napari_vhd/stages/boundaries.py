@@ -59,7 +59,7 @@ def _extent(sample: Sample) -> tuple[float, float, float, float]:
     image = sample.sdata.images[keys.full_image(sample.id)]
     _, height, width = get_pyramid_levels(image, n=0).shape
     corners = np.array([[0.0, 0.0], [width, height]])
-    placed = frames.points_moved(corners, frames.to_sample_frame(image, sample.id))
+    placed = frames.points_moved(corners, frames.matrix_to(image, sample.id))
     (xmin, ymin), (xmax, ymax) = placed.tolist()
     return xmin, ymin, xmax, ymax
 

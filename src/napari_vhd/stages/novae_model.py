@@ -49,6 +49,7 @@ class Size:
     num_prototypes: int
     n_hops_local: int
     n_hops_view: int
+    background_noise_lambda: float = 8.0
 
 
 @dataclass(frozen=True)
