@@ -20,7 +20,7 @@ from napari_vhd.runner.run import run_config, status_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = [pytest.mark.tools, pytest.mark.slow]
+pytestmark = pytest.mark.tools
 
 QUICK = {
     "proseg": {"samples": 10, "burnin_samples": 10, "hillclimb": 5},

@@ -54,7 +54,9 @@ def ended(process: subprocess.Popen) -> dict:
 def with_family(rest: str) -> tuple[subprocess.Popen, set[int]]:
     process = start(FAMILY + rest)
     assert process.stdout.readline() == b"family\n"
-    family = family_of(process.pid)
+    deadline = time.monotonic() + 30
+    while len(family := family_of(process.pid)) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert len(family) >= 3
     return process, family
 

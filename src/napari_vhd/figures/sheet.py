@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties
 from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
-from mpl_toolkits.axes_grid1.anchored_artists import (  # type: ignore[import-untyped]
+from mpl_toolkits.axes_grid1.anchored_artists import (
     AnchoredSizeBar,
 )
 

@@ -125,6 +125,6 @@ class Clock:
         share = min(done / total, 1.0) if total > 0 else 0.0
         if self.earlier is not None and share < 0.1:
             return max(self.earlier - elapsed, 0.0)
-        if share <= 0 or elapsed < 1:
+        if share <= 0 or (elapsed < 1 and share < 1):
             return None
         return elapsed * (1 - share) / share

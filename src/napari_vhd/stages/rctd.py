@@ -270,19 +270,20 @@ def check(inputs: Inputs) -> None:
 
 
 def memory(sample: Sample, parameters: RctdParameters) -> int:
-    """Estimate the bytes that RCTD needs.
+    """Estimate the bytes that RCTD needs: the larger of its two peaks.
 
-    It makes counts dense twice, and sums those of the genes that tell types apart in long
+    First it makes counts dense, twice, and sums those of the genes that tell types apart in long
     doubles: about half of a small panel's genes, and no more than about 4,000 of all (2,496 of
-    4,210 in real colon data). The tables are there four times while the noise level is sought.
+    4,210 in real colon data). Then it seeks the noise level, with each table there four times.
     """
     read = measure(sample, parameters)
     telling = min(0.55 * read.genes, 4_000)
-    counts = read.bins * max(8 * read.genes, 4 * read.genes + 24 * telling)
+    first = read.bins * max(8 * read.genes, 4 * read.genes + 24 * telling)
     tables = 4 * rctd_tables.expected_bytes(read.largest)
     noise_level = _ARRAYS * 8 * min(1e6, 1_000 * telling)
     portions = _ARRAYS * 8 * _PORTION_ENTRIES * (os.cpu_count() or 1)
-    return int(counts + max(tables + noise_level, portions) + 12 * read.reference_counts + 3e8)
+    second = 12 * read.bins * telling + max(tables + noise_level, portions)
+    return int(max(first, second) + 12 * read.reference_counts + 1.5e8)
 
 
 STAGE = Stage(

@@ -203,7 +203,12 @@ def _crypts(
 def _add_aggregates(domain: NDArray[np.uint8], rng: np.random.Generator, size: float) -> None:
     """Round, dense immune aggregates in and around the stroma, at least one."""
     largest = float(np.clip(0.15 * size, 18, 85))
-    places = np.flatnonzero((domain == STROMA) | (domain == MARGIN))
+    allowed = (domain == STROMA) | (domain == MARGIN)
+    # Whole ones, not cut by the picture's edge.
+    inset = int(0.7 * largest)
+    allowed[:inset] = allowed[-inset:] = False
+    allowed[:, :inset] = allowed[:, -inset:] = False
+    places = np.flatnonzero(allowed)
     if not len(places):
         return
     count = max(1, int(len(places) / (14 * largest**2)))
