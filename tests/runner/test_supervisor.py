@@ -81,7 +81,7 @@ def test_the_end_of_stdin_does_the_same() -> None:
 
 
 def test_what_a_worker_leaves_running_goes_when_it_ends() -> None:
-    process, family = with_family("exit 3")
+    process, family = with_family("sleep 2; exit 3")
     last = ended(process)
     assert (last["code"], last["signal"], last["cancelled"]) == (3, 0, False)
     assert not alive(family)
