@@ -466,6 +466,7 @@ def test_killed_while_publishing_nothing_finished_is_lost(store: RunStore, proce
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_killed_200_times_while_publishing(store: RunStore, processes) -> None:
     kill_while_publishing(store.run_dir, processes, kills=200, seed=2)
 

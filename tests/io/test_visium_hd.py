@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
 from spatialdata import get_extent
 from spatialdata.transformations import get_transformation
 
@@ -60,6 +62,18 @@ def test_every_element_lies_in_both_frames_alike(sdata: SpatialData, simulated: 
     full = get_extent(sdata["demo_full_image"], coordinate_system="demo")
     hires = get_extent(sdata["demo_hires_image"], coordinate_system="demo")
     assert np.allclose(full["y"], hires["y"], atol=3)
+
+
+def test_overviews_are_placed_by_their_scale_factor(simulated: Path, tmp_path: Path) -> None:
+    outs = shutil.copytree(simulated / "outs", tmp_path / "outs")
+    picture = outs / "spatial/tissue_hires_image.png"
+    Image.open(picture).resize((300, 300)).save(picture)
+    for path in outs.rglob("scalefactors_json.json"):
+        values = json.loads(path.read_text())
+        path.write_text(json.dumps(values | {"tissue_hires_scalef": 0.5}))
+    sdata = read(check_outs(outs, "demo", simulated / "tissue_image.tif"), "demo", (16,))
+    extent = get_extent(sdata["demo_hires_image"], coordinate_system="demo")
+    assert (extent["x"], extent["y"]) == ((0, 600), (0, 600))
 
 
 def test_bins_lie_where_the_positions_say(sdata: SpatialData, simulated: Path) -> None:

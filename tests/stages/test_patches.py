@@ -49,6 +49,15 @@ def test_no_patch_reaches_beyond_the_image(sdata: Any, make_sample: Any) -> None
     assert np.array(patches["bboxes"].to_list())[:, 2:].max(axis=0).tolist() == [300, 250]
 
 
+def test_an_outline_larger_than_the_image_gives_no_larger_patch(
+    sdata: Any, make_sample: Any
+) -> None:
+    outline = sdata.shapes["region_of_interest"]
+    sdata.shapes["region_of_interest"].geometry = outline.buffer(80)
+    patches = _patches(sdata, make_sample, patch_width=160, patch_overlap=20)
+    assert patches.union_all().equals(shapely.box(0, 0, 300, 250))
+
+
 def test_patches_lie_in_the_frames_of_the_image(sdata: Any, make_sample: Any) -> None:
     patches = _patches(sdata, make_sample)
     assert len(patches) == 1

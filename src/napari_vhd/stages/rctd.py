@@ -275,6 +275,8 @@ def memory(sample: Sample, parameters: RctdParameters) -> int:
     First it makes counts dense, twice, and sums those of the genes that tell types apart in long
     doubles: about half of a small panel's genes, and no more than about 4,000 of all (2,496 of
     4,210 in real colon data). Then it seeks the noise level, with each table there four times.
+    Measured with 2,000 genes: 857 MB for 5,000 bins, first peak 840 MB for 20,000 (estimates: 821,
+    859).
     """
     read = measure(sample, parameters)
     telling = min(0.55 * read.genes, 4_000)

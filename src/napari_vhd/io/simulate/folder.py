@@ -137,6 +137,8 @@ def _write_config(folder: Path, request: Request, markers: dict[str, list[str]])
         ],
         "params": {
             "stardist_model": "vhd-he-small",
+            # Half of ProSeg's own iterations: outlines differ little, and the demo stays short.
+            "proseg": {"burnin_samples": 100, "samples": 100, "hillclimb": 25},
             "novae_model": None,
             "novae_max_epochs": 8,
             "domain_range": [5, 8],
