@@ -159,3 +159,9 @@ def test_model_of_other_genes_is_said(make_typed: Any, tmp_path: Path) -> None:
     sample.sdata.tables["table"].var_names = [f"mouse{i}" for i in range(120)]
     with pytest.raises(StageError, match="none of its 120 genes"):
         celltypist.annotate(sample, _parameters(celltypist_model=str(file)))
+
+
+def test_memory_grows_with_the_cells_that_are_trained_on(make_typed: Any) -> None:
+    sample = make_typed()
+    few = celltypist.memory(sample, _parameters(max_reference_cells=100))
+    assert celltypist.memory(sample, _parameters()) - few == 17 * 140 * 120
