@@ -1,0 +1,1 @@
+"""Where to look: what deserves a second glance."""

@@ -1,0 +1,1 @@
+"""How it is asked for: one file a dock (Qt, no science)."""

@@ -1,0 +1,1 @@
+"""Pieces that docks share."""
