@@ -4,6 +4,8 @@
 .PHONY: venv demo test test-slow lint
 
 BIN := .venv/bin
+# A screen in memory, with OpenGL in software: the windows are really drawn, on any machine.
+SCREEN := xvfb-run -a -s "-screen 0 1400x1000x24"
 export PYTHON
 
 venv:
@@ -19,7 +21,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 test: lint
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m "not slow"
+	$(SCREEN) $(BIN)/python -m pytest -m "not slow"
 
 test-slow: venv
-	QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -m slow
+	$(SCREEN) $(BIN)/python -m pytest -m slow
