@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -11,7 +14,6 @@ from napari_vhd.stages.stage import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from pathlib import Path
 
     from spatialdata import SpatialData
 
@@ -91,3 +93,21 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("simulated") / SAMPLE_ID
     simulate(folder, size_px=600, sample_id=SAMPLE_ID)
     return folder
+
+
+@pytest.fixture(scope="session")
+def finished_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run folder of about 240 cells (see `made_run`); treat it as read-only."""
+    sys.path.append(str(Path(__file__).parent))
+    from made_run import make_run
+
+    parent = tmp_path_factory.mktemp("runs")
+    return make_run(simulated, parent, RecordedReport(), SerialExecutor())
+
+
+@pytest.fixture
+def reviewed_run(finished_run: Path, tmp_path: Path) -> Path:
+    """A copy of `finished_run` to correct, for one test alone; its ledger is empty."""
+    copy = tmp_path / finished_run.name
+    shutil.copytree(finished_run, copy, symlinks=True)
+    return copy
