@@ -8,9 +8,10 @@ CACHE="${XDG_CACHE_HOME:-$HOME/.cache}/napari-vhd"
 PROSEG_VERSION="$(sed -n 's/^VERSION = "\(.*\)"$/\1/p' src/napari_vhd/io/proseg_binary.py)"
 UV_VERSION=0.13.9
 PYTHON="${PYTHON:-}"
-SYSTEM_PACKAGES="xvfb libgl1 libegl1 libdbus-1-3 libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4
-  libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 libxcb-xinerama0
-  libxcb-xfixes0 libfontconfig1 libglib2.0-0 fonts-dejavu-core"
+SYSTEM_PACKAGES="xvfb xauth libgl1 libgl1-mesa-dri libopengl0 libegl1 libdbus-1-3
+  libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
+  libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xfixes0 libfontconfig1 libglib2.0-0
+  fonts-dejavu-core"
 
 say() { printf '[setup] %s\n' "$*"; }
 fail() { printf '[setup] %s\n' "$*" >&2; exit 1; }
