@@ -159,6 +159,7 @@ def test_the_kept_rule_counts_one_cell_as_all_were_counted(make_sample):
         inside,
         profiles(unshared(inside) @ bins.X, components),
         profiles(bins.X[shared(inside)], components),
+        list(OUTLINES),
     )
     assert (again != table.obsm[keys.BINS_ASSIGNMENTS]).nnz == 0
     own = profiles(unshared(inside) @ bins.X, components)

@@ -3,8 +3,10 @@
 A bin belongs to a cell when its centre lies within the cell's outline, grown by
 ``expand_radius_ratio`` times the mean radius of all cells (`sopa.aggregation.aggregate_bins`).
 With ``no_overlap`` a bin within several cells goes to the one with the nearest profile (sopa's
-rule too, here seeded and with its components kept). What is needed to count one edited cell again
-exactly as all were counted is a `Rule`, in ``uns["vhd_aggregation"]``.
+rule too, here seeded and with its components kept). The rule stands here once: `grown`,
+`napari_vhd.io.bin_grid.BinGrid.within` and `shared_out` count all cells in a run, and the few that
+a correction touches afterwards. What is needed to count these exactly as all were counted is a
+`Rule`, in ``uns["vhd_aggregation"]``.
 """
 
 from __future__ import annotations
@@ -18,12 +20,14 @@ import numpy as np
 from napari_vhd import keys
 from napari_vhd.exceptions import StageError
 from napari_vhd.io import frames
-from napari_vhd.io.visium_hd import quiet
+from napari_vhd.io.bin_grid import BinGrid
 from napari_vhd.parameters import AggregationParameters
 
 from .stage import Outcome, Sample, Stage, each
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from anndata import AnnData
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
@@ -31,6 +35,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 MAX_COMPONENTS = 50  # sopa's
+QUAD_SEGS = 16  # geopandas', by which sopa grows outlines
 DEFAULT_RATIO = {keys.STARDIST: 1.0, keys.PROSEG: 0.0}
 
 
@@ -62,7 +67,11 @@ class Rule:
     @classmethod
     def of(cls, table: AnnData) -> Rule:
         """Read back how a table was counted."""
-        kept = table.uns[keys.AGGREGATION]
+        return cls.read(table.uns[keys.AGGREGATION])
+
+    @classmethod
+    def read(cls, kept: Mapping[str, Any]) -> Rule:
+        """Read what a table keeps in ``uns["vhd_aggregation"]``."""
         return cls(
             boundaries=str(kept["boundaries"]),
             expand_radius_ratio=float(kept["expand_radius_ratio"]),
@@ -71,11 +80,36 @@ class Rule:
             no_overlap=bool(kept["no_overlap"]),
         )
 
+    @classmethod
+    def made(cls, cells: GeoDataFrame, name: str, ratio: float, no_overlap: bool) -> Rule:
+        """Work out what every outline grows by, as `sopa.shapes.expand_radius` does.
+
+        Parameters
+        ----------
+        cells
+            All outlines, full-resolution px.
+        name
+            Of these boundaries.
+        ratio, no_overlap
+            As in the config.
+        """
+        radius = float(np.mean(np.sqrt(cells.area / np.pi)))
+        return cls(name, float(ratio), radius, float(ratio) * radius, no_overlap)
+
+
+def grown(outlines: Any, expansion_px: float) -> Any:
+    """Grow outlines before bins are counted (an array of shapely geometries; px)."""
+    import shapely
+
+    return shapely.buffer(outlines, expansion_px, quad_segs=QUAD_SEGS) if expansion_px else outlines
+
 
 def bins_within(
     outlines: Any, centres: NDArray[np.float64], expansion_px: float = 0.0
 ) -> csr_matrix:
-    """Say which bins lie within which outlines, the edge included.
+    """Say which points lie within which outlines, the edge included, wherever they lie.
+
+    For bins on their grid `BinGrid.within` says the same, and needs no tree of all of them.
 
     Parameters
     ----------
@@ -94,16 +128,21 @@ def bins_within(
     import shapely
     from scipy.sparse import csr_matrix
 
-    grown = shapely.buffer(outlines, expansion_px) if expansion_px else outlines
-    cell, inside = shapely.STRtree(shapely.points(centres)).query(grown, predicate="intersects")
+    wide = grown(outlines, expansion_px)
+    cell, inside = shapely.STRtree(shapely.points(centres)).query(wide, predicate="intersects")
     ones = np.ones(len(cell), dtype=np.int8)
     return csr_matrix((ones, (cell, inside)), shape=(len(outlines), len(centres)))
 
 
 def profiles(counts: csr_matrix, components: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Log1p counts per million (rows) in the given components (genes, k)."""
+    """Log1p counts per million (rows) in the given components (genes, k).
+
+    The profile of a row does not depend on what other rows there are, to the last bit.
+    """
     from scipy.sparse import diags
 
+    counts = counts.copy()
+    counts.sort_indices()  # the order of a product's entries, and so of the sums, is open
     totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()
     scaled = diags(1e6 / (totals + 1e-8)) @ counts.astype(np.float64)
     result: NDArray[np.float32] = (scaled.log1p() @ components).astype(np.float32)
@@ -124,9 +163,12 @@ def unshared(membership: csr_matrix) -> csr_matrix:
 
 
 def share_out(
-    membership: csr_matrix, of_cells: NDArray[np.float32], of_bins: NDArray[np.float32]
+    membership: csr_matrix,
+    of_cells: NDArray[np.float32],
+    of_bins: NDArray[np.float32],
+    ids: Sequence[str],
 ) -> csr_matrix:
-    """Give each shared bin to the cell with the nearest profile (the first of equals).
+    """Give each shared bin to the cell with the nearest profile.
 
     Parameters
     ----------
@@ -136,6 +178,8 @@ def share_out(
         `profiles` of the cells' unshared bins (n, k).
     of_bins
         `profiles` of the shared bins (number of shared bins, k), in their order.
+    ids
+        Of the cells: the first of equals by id has the bin, whatever the order of rows.
     """
     from scipy.sparse import csr_matrix
 
@@ -146,13 +190,72 @@ def share_out(
     cell, column = entries.row[asked], entries.col[asked]
     apart = of_cells[cell].astype(float) - of_bins[position[column]]
     distance = (apart**2).sum(axis=1)
-    order = np.lexsort((cell, distance, column))
+    rank = np.argsort(np.argsort(np.asarray(ids, dtype=str), kind="stable"), kind="stable")
+    order = np.lexsort((rank[cell], distance, column))
     first = order[np.unique(column[order], return_index=True)[1]]
     won = csr_matrix(
         (np.ones(len(first), dtype=np.int8), (cell[first], column[first])), membership.shape
     )
     result: csr_matrix = (unshared(membership) + won).tocsr()
     return result
+
+
+@dataclass(frozen=True)
+class Shares:
+    """Bins of each cell when every bin is in one cell only.
+
+    Attributes
+    ----------
+    membership
+        (cells, bins), int8.
+    of_cells
+        Profiles of the cells' unshared bins (cells, k).
+    components
+        What the profiles are in (genes, k).
+    """
+
+    membership: csr_matrix
+    of_cells: NDArray[np.float32]
+    components: NDArray[np.float32]
+
+
+def shared_out(
+    membership: csr_matrix,
+    counts: csr_matrix,
+    ids: Sequence[str],
+    components: NDArray[np.float32] | None = None,
+) -> Shares:
+    """Give each bin that lies in several cells to one: the rule of ``no_overlap``.
+
+    Parameters
+    ----------
+    membership
+        Which bins lie in which cells (n, m).
+    counts
+        Of these bins (m, genes).
+    ids
+        Of the cells.
+    components
+        As they were recorded; None: those of these cells.
+    """
+    if components is None:
+        components = _components(membership, counts)
+    of_cells = profiles(unshared(membership) @ counts, components)
+    of_bins = profiles(counts[shared(membership)], components)
+    return Shares(share_out(membership, of_cells, of_bins, ids), of_cells, components)
+
+
+def recorded_components(
+    rule: Rule, kept: NDArray[np.float32] | None, n_genes: int
+) -> NDArray[np.float32] | None:
+    """Components by which a correction shares out bins.
+
+    Where no bin was shared when all cells were counted, none were kept: the first of the cells then
+    has the bin.
+    """
+    if not rule.no_overlap:
+        return None
+    return np.zeros((n_genes, 1), dtype=np.float32) if kept is None else np.asarray(kept)
 
 
 def run_one(sample: Sample, parameters: AggregationParameters) -> Outcome:
@@ -164,13 +267,13 @@ def run_one(sample: Sample, parameters: AggregationParameters) -> Outcome:
             f"{parameters.boundaries_to_type}, or set boundaries_to_type to what was segmented."
         )
     ratio = parameters.expand_radius_ratio
-    table, doubly = counted(
-        sample.sdata,
-        sample.id,
+    rule = Rule.made(
+        frames.in_full_px(sample.sdata, name, sample.id),
         name,
         DEFAULT_RATIO[name] if ratio is None else ratio,
         parameters.no_overlap,
     )
+    table, doubly = counted(sample.sdata, sample.id, rule)
     file = sample.scratch / keys.SEGMENTED_H5AD
     table.write_h5ad(file)
     umis = np.asarray(table.X.sum(axis=1)).ravel()
@@ -190,9 +293,21 @@ def run_one(sample: Sample, parameters: AggregationParameters) -> Outcome:
 
 
 def counted(
-    sdata: SpatialData, sample_id: str, name: str, ratio: float, no_overlap: bool
+    sdata: SpatialData,
+    sample_id: str,
+    rule: Rule,
+    components: NDArray[np.float32] | None = None,
 ) -> tuple[AnnData, float]:
-    """Count the 2 µm bins of a sample into the named outlines.
+    """Count the 2 µm bins of a sample into its cells.
+
+    Parameters
+    ----------
+    sdata, sample_id
+        The sample.
+    rule
+        As `Rule.made` of these cells, or as it was recorded before some of them were edited.
+    components
+        With a recorded rule that has ``no_overlap``: as `recorded_components` gives them.
 
     Returns
     -------
@@ -203,28 +318,18 @@ def counted(
     """
     from anndata import AnnData
     from scipy.sparse import csr_matrix
-    from sopa.aggregation import aggregate_bins
-    from spatialdata import SpatialData
     from spatialdata.models import TableModel
 
-    bins_name, shapes_name = keys.bin_table(2), keys.bin_shapes(sample_id, 2)
-    bins = sdata.tables[bins_name]
+    name, bins = rule.boundaries, sdata.tables[keys.bin_table(2)]
     cells = frames.full_px_shapes(frames.in_full_px(sdata, name, sample_id), sdata, sample_id)
-    rule = _rule(cells, name, ratio, no_overlap)
-    # A store of its own, because sopa renames the cells it counts.
-    with quiet():
-        small = SpatialData(
-            shapes={name: cells, shapes_name: sdata.shapes[shapes_name]}, tables={bins_name: bins}
-        )
-        whole = aggregate_bins(small, name, bins_name, expand_radius_ratio=ratio)
-    membership = csr_matrix(whole.obsm[keys.BINS_ASSIGNMENTS], dtype=np.int8)
+    outlines = grown(cells.geometry.to_numpy(), rule.expansion_px)
+    membership = BinGrid.of(bins).within(outlines)
     extra: dict[str, Any] = {"obsm": {}, "varm": {}}
-    if no_overlap and shared(membership).any():
-        components = _components(membership, bins.X)
-        of_cells = profiles(unshared(membership) @ bins.X, components)
-        of_bins = profiles(bins.X[shared(membership)], components)
-        membership = share_out(membership, of_cells, of_bins)
-        extra = {"obsm": {keys.AGGREGATION: of_cells}, "varm": {keys.AGGREGATION: components}}
+    if rule.no_overlap and shared(membership).any():
+        shares = shared_out(membership, bins.X, cells.index.astype(str), components)
+        membership = shares.membership
+        extra["obsm"][keys.AGGREGATION] = shares.of_cells
+        extra["varm"][keys.AGGREGATION] = shares.components
     counts = csr_matrix(membership @ bins.X, dtype=np.float32)
     table = AnnData(
         counts,
@@ -243,12 +348,6 @@ def counted(
     )
     several = shared(membership).sum()
     return table, float(several / max(len(np.unique(membership.indices)), 1))
-
-
-def _rule(cells: GeoDataFrame, name: str, ratio: float, no_overlap: bool) -> Rule:
-    """Work out what every outline grows by, as `sopa.shapes.expand_radius` does."""
-    radius = float(np.mean(np.sqrt(cells.area / np.pi)))
-    return Rule(name, float(ratio), radius, float(ratio) * radius, no_overlap)
 
 
 def _obs(
@@ -295,5 +394,5 @@ STAGE = Stage(
     run=each(run_one),
     needs=("stardist", "proseg", "boundaries"),
     makes=(keys.CELLS,),
-    imports=("sopa",),
+    imports=("spatialdata",),
 )

@@ -1,0 +1,157 @@
+"""Counts of the 2 µm bins, read a few rows at a time from the store.
+
+A whole slide has some 400 million entries; an edit needs those of a hundred bins. Rows are taken
+from the chunks that hold them, and the chunks last used are kept.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vhd import keys
+from napari_vhd.exceptions import BadInputError
+
+from .bin_grid import BinGrid
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from anndata import AnnData
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+CACHE_BYTES = 256 * 2**20
+
+
+class BinCounts:
+    """Counts by bin (rows) and gene, and where the bins lie.
+
+    Make one with `open` (read when asked for) or `of` (a table in memory). Not to be used by two
+    threads at once.
+
+    Attributes
+    ----------
+    grid
+        Where the bins lie.
+    n_genes
+        Number of genes.
+    """
+
+    def __init__(
+        self,
+        grid: BinGrid,
+        n_genes: int,
+        indptr: NDArray[Any],
+        indices: Any,
+        data: Any,
+        chunk: int,
+        cache_bytes: int = CACHE_BYTES,
+    ) -> None:
+        self.grid = grid
+        self.n_genes = n_genes
+        self._indptr = indptr
+        self._sources = (indices, data)
+        self._chunk = chunk
+        self._cache_bytes = cache_bytes
+        self._kept: OrderedDict[int, tuple[NDArray[Any], NDArray[Any]]] = OrderedDict()
+        self._kept_bytes = 0
+
+    @classmethod
+    def open(cls, table: Path, cache_bytes: int = CACHE_BYTES) -> BinCounts:
+        """Open the table of bins of a store (``sample.zarr/tables/square_002um``).
+
+        Its places must be in full-resolution px, as in a run folder.
+
+        Raises
+        ------
+        BadInputError
+            Where the table is not there, or its counts are not kept by rows.
+        """
+        import zarr
+        from zarr.errors import GroupNotFoundError
+
+        try:
+            group: Any = zarr.open_group(table, mode="r")
+            counts = group["X"]
+            row, col = (group[f"obs/{name}"][:] for name in (keys.ARRAY_ROW, keys.ARRAY_COL))
+            places = group[f"obsm/{keys.SPATIAL}"][:]
+        except (KeyError, FileNotFoundError, GroupNotFoundError) as error:
+            raise BadInputError(
+                f"{table}: is not a table of bins with their places ({error}); run the stage "
+                "region again."
+            ) from error
+        if counts.attrs.get("encoding-type") != "csr_matrix":
+            raise BadInputError(
+                f"{table}: the counts of bins are not kept by rows (CSR), so single cells cannot "
+                "be counted again; run the stage region again."
+            )
+        indices, data = counts["indices"], counts["data"]
+        chunk = max(int(data.chunks[0]), 1)
+        n_genes = int(counts.attrs["shape"][1])
+        grid = BinGrid(row, col, places)
+        return cls(grid, n_genes, counts["indptr"][:], indices, data, chunk, cache_bytes)
+
+    @classmethod
+    def of(cls, table: AnnData) -> BinCounts:
+        """Take a table of bins that is in memory; its places in full-resolution px."""
+        from scipy.sparse import csr_matrix
+
+        counts = csr_matrix(table.X)
+        whole = max(counts.nnz, 1)
+        return cls(
+            BinGrid.of(table), counts.shape[1], counts.indptr, counts.indices, counts.data, whole
+        )
+
+    @property
+    def n_bins(self) -> int:
+        """Number of bins."""
+        return self.grid.n_bins
+
+    def rows(self, bins: NDArray[Any]) -> csr_matrix:
+        """Give the counts of some bins.
+
+        Parameters
+        ----------
+        bins
+            Rows of the table, ascending: so that each chunk is met once.
+
+        Returns
+        -------
+        csr_matrix
+            (len(bins), genes), float32.
+        """
+        from scipy.sparse import csr_matrix
+
+        starts = self._indptr[bins].astype(np.int64)
+        lengths = self._indptr[np.asarray(bins) + 1].astype(np.int64) - starts
+        indptr = np.concatenate([[0], np.cumsum(lengths)])
+        where = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
+        indices = np.empty(len(where), dtype=np.int32)
+        data = np.empty(len(where), dtype=np.float32)
+        numbers = where // self._chunk
+        edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
+        for start, stop in pairwise(edges.tolist()):
+            number = int(numbers[start])
+            here = where[start:stop] - number * self._chunk
+            chunk_indices, chunk_data = self._read(number)
+            indices[start:stop] = chunk_indices[here]
+            data[start:stop] = chunk_data[here]
+        return csr_matrix((data, indices, indptr), shape=(len(bins), self.n_genes))
+
+    def _read(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Read one chunk of indices and data, or take it from those kept."""
+        if number in self._kept:
+            self._kept.move_to_end(number)
+            return self._kept[number]
+        part = slice(number * self._chunk, (number + 1) * self._chunk)
+        indices, data = (np.asarray(source[part]) for source in self._sources)
+        self._kept[number] = (indices, data)
+        self._kept_bytes += indices.nbytes + data.nbytes
+        while self._kept_bytes > self._cache_bytes and len(self._kept) > 1:
+            _, gone = self._kept.popitem(last=False)
+            self._kept_bytes -= sum(array.nbytes for array in gone)
+        return indices, data
