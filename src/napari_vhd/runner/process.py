@@ -39,6 +39,8 @@ class WorkerProcess:
         Open files that must stay open as long as the worker lives (the locks of run folders).
     hear
         Called with each of its events, from a thread of its own; the last is ``exited``.
+    module
+        What the worker runs.
     """
 
     def __init__(
@@ -47,12 +49,13 @@ class WorkerProcess:
         log: Path,
         descriptors: Sequence[int],
         hear: Callable[[WorkerProcess, Event], None],
+        module: str = "napari_vhd.runner.worker",
     ) -> None:
         self.stage = stage
         kept = ",".join(map(str, descriptors)) or "-"
         command = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), kept]
         # -P: the current folder is no place to import from.
-        command += [sys.executable, "-P", "-X", "faulthandler", "-m", "napari_vhd.runner.worker"]
+        command += [sys.executable, "-P", "-X", "faulthandler", "-m", module]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -66,15 +69,15 @@ class WorkerProcess:
         self._hear = hear
         self._thread = threading.Thread(target=self._listen, name=f"worker {stage}", daemon=True)
         self._thread.start()
-        self._say(json.dumps({"stage": stage, "log": str(log)}))
+        self.say(json.dumps({"stage": stage, "log": str(log)}))
 
     def go(self, job: Path) -> None:
         """Let the worker do a job."""
-        self._say(str(job))
+        self.say(str(job))
 
     def end(self) -> None:
         """Kill the worker and all it started; ``exited`` follows."""
-        self._say("cancel")
+        self.say("cancel")
 
     def wait(self) -> None:
         """Wait until worker and supervisor are gone."""
@@ -85,7 +88,8 @@ class WorkerProcess:
                 with contextlib.suppress(BrokenPipeError):
                     stream.close()
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Give the worker a line; one that is gone does not hear it."""
         if self._process.stdin is not None:
             with contextlib.suppress(BrokenPipeError, ValueError):
                 self._process.stdin.write(f"{line}\n".encode())

@@ -15,10 +15,10 @@ from .plan import Choice, chosen_stages
 from .runner import Runner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
     from napari_vhd.config import RunConfig
-    from napari_vhd.stages.stage import Inputs
+    from napari_vhd.stages.stage import Inputs, Stage
 
     from .plan import Step
 
@@ -30,6 +30,7 @@ def prepare(
     *,
     scheduler: str | None = None,
     workers: int = 1,
+    wanted: Collection[str] | None = None,
 ) -> tuple[Runner, pipeline.Selection]:
     """Check a config, make or find its run folders, and give a runner.
 
@@ -44,6 +45,8 @@ def prepare(
         Which stages.
     scheduler, workers
         Where patches are computed.
+    wanted
+        Names of stages: these and what they need, and no others; None: all.
 
     Raises
     ------
@@ -51,6 +54,9 @@ def prepare(
         For what can be known beforehand; nothing is left behind.
     """
     selection = pipeline.stages_of(config)
+    if wanted is not None:
+        stages = with_needs(selection.stages, wanted)
+        selection = pipeline.Selection(stages, selection.left_out)
     chosen_stages([stage.name for stage in selection.stages], choice or Choice())
     inputs = pipeline.check(config, selection.stages)
     found = [None if run_dir is None else _existing(run_dir, one, len(inputs)) for one in inputs]
@@ -62,6 +68,15 @@ def prepare(
         ledger.create(store.run_dir / keys.LEDGER)
     runner = Runner(inputs, stores, selection.stages, choice, scheduler=scheduler, workers=workers)
     return runner, selection
+
+
+def with_needs(stages: Sequence[Stage], wanted: Collection[str]) -> tuple[Stage, ...]:
+    """Choose some stages and all that they wait for, in order."""
+    names = set(wanted)
+    for stage in reversed(stages):
+        if stage.name in names:
+            names.update(stage.needs)
+    return tuple(stage for stage in stages if stage.name in names)
 
 
 def run_config(

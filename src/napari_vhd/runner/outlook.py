@@ -1,0 +1,311 @@
+"""What a run would do, before it does: status, what is missing, about how long and how much memory.
+
+For whoever decides whether to press Run: read from headers, ``run.json`` and earlier runs in the
+same folder. Nothing heavy is imported and nothing is computed.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from napari_vhd import keys
+from napari_vhd.exceptions import BadInputError, VhdError
+from napari_vhd.io import region_size, versions
+from napari_vhd.io.store import RunStore
+from napari_vhd.stages import pipeline
+
+from . import run
+from .events import Record
+from .runner import Runner
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from napari_vhd.config import RunConfig
+    from napari_vhd.io.region_size import RegionSize
+    from napari_vhd.stages.stage import Inputs, Stage
+
+    from .plan import Step
+
+Status = Literal["done", "stale", "missing", "left out"]
+
+# Seconds and MB that a stage takes: fixed, and for 100,000 2 µm bins under tissue. Measured on the
+# simulated sample (45,469 bins, 2 cores); real ones differ, which is why earlier runs come first.
+_RATES: Mapping[str, tuple[float, float, float, float]] = {
+    "read": (1, 0.2, 500, 10),
+    "region": (1, 1.5, 500, 300),
+    "patches": (1.5, 0.2, 450, 50),
+    "stardist": (9, 22, 1100, 500),
+    "proseg": (10, 330, 400, 500),
+    "boundaries": (2, 2, 500, 100),
+    "aggregation": (3, 12, 600, 300),
+    "qc": (3, 3, 600, 200),
+    "neighbors": (2, 2, 500, 100),
+    "domains": (15, 70, 1200, 300),
+    "flashdeconv": (4, 5, 550, 300),
+    "rctd": (20, 40, 1200, 900),
+    "celltypist": (10, 15, 700, 300),
+    "enrichment": (12, 40, 900, 300),
+}
+_RATE_BINS = 100_000
+_BINS = f"{keys.BIN_SIZES_UM[0]} µm bins"
+_RUNS_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """About what a stage will take.
+
+    Attributes
+    ----------
+    seconds, memory_mb
+        None where there is nothing to estimate from.
+    basis
+        Where it comes from, in words.
+    """
+
+    seconds: float | None = None
+    memory_mb: float | None = None
+    basis: str = ""
+
+
+@dataclass(frozen=True)
+class StageOutlook:
+    """One stage of the pipeline, as it stands.
+
+    Attributes
+    ----------
+    stage, title
+        Of the stage.
+    status
+        ``left out`` where this config does not ask for it.
+    reason
+        Why it is not done.
+    problem
+        The sentence that says what is wrong and how to mend it; empty where nothing is known.
+    estimate
+        For the next time that it runs.
+    record
+        What came out the last time, or None.
+    figures
+        Its pictures that are there.
+    needs
+        Names of the stages it waits for, also through others, in order.
+    """
+
+    stage: str
+    title: str
+    status: Status
+    reason: str = ""
+    problem: str = ""
+    estimate: Estimate = Estimate()
+    record: Record | None = None
+    figures: tuple[Path, ...] = ()
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """All stages of the pipeline, in order.
+
+    Attributes
+    ----------
+    stages
+        Every stage, also those left out.
+    size
+        Of the region; None where it cannot be known.
+    problem
+        What is wrong with the whole, before any stage; empty where nothing is.
+    """
+
+    stages: tuple[StageOutlook, ...]
+    size: RegionSize | None = None
+    problem: str = ""
+
+    def of(self, stage: str) -> StageOutlook:
+        """Give one stage.
+
+        Raises
+        ------
+        KeyError
+            For an unknown name.
+        """
+        for one in self.stages:
+            if one.stage == stage:
+                return one
+        raise KeyError(stage)
+
+    def asked(self, stages: Sequence[str]) -> list[StageOutlook]:
+        """Give those of some stages that the config asks for."""
+        return [o for o in self.stages if o.stage in stages and o.status != "left out"]
+
+    def before(self, stages: Sequence[str]) -> list[StageOutlook]:
+        """Give what has to be done before some stages, apart from themselves."""
+        needed = {need for one in self.asked(stages) for need in one.needs} - set(stages)
+        return self.asked(list(needed))
+
+    def first_problem(self, stages: Sequence[str]) -> str:
+        """Give the first sentence that says why these stages cannot run; empty if they can."""
+        every = [*self.before(stages), *self.asked(stages)]
+        return self.problem or next((one.problem for one in every if one.problem), "")
+
+
+def look(config: RunConfig, run_dir: Path | None = None) -> Outlook:
+    """Look at everything a run of one sample would do.
+
+    Parameters
+    ----------
+    config
+        With absolute paths.
+    run_dir
+        The run folder that would be gone on with, or None.
+    """
+    problem = ""
+    try:
+        selection = pipeline.stages_of(config)
+    except BadInputError as error:
+        return Outlook(tuple(_bare(stage) for stage in pipeline.PIPELINE), problem=str(error))
+    inputs = None
+    try:
+        inputs = _inputs(config, run_dir)
+        sample = inputs.sample
+        size = region_size.measure(inputs.outs, sample.fullres_image, sample.region)
+    except (VhdError, OSError) as error:
+        # Also said by the stage that it stops, but without a size there is no estimate.
+        size = None
+        problem = str(error) if inputs is None else ""
+    store = None if run_dir is None else RunStore.open(run_dir)
+    steps, told = _steps(inputs, store, selection.stages)
+    records: Mapping[str, Any] = {} if store is None else store.run()["stages"]
+    earlier = _earlier(config, run_dir)
+    stages = []
+    for stage in pipeline.PIPELINE:
+        record = _record(records.get(stage.name))
+        step = steps.get(stage.name)
+        left = selection.left_out.get(stage.name)
+        stages.append(
+            StageOutlook(
+                stage.name,
+                stage.title,
+                status="left out" if left else step.status if step else "missing",
+                reason=left or (step.reason if step else "has not run yet"),
+                problem="" if left else told or _problem(stage, inputs),
+                estimate=_estimate(stage.name, size, earlier),
+                record=record,
+                figures=_figures(run_dir, record),
+                needs=_needs(stage, selection.stages),
+            )
+        )
+    return Outlook(tuple(stages), size, problem)
+
+
+def _needs(stage: Stage, stages: Sequence[Stage]) -> tuple[str, ...]:
+    """Name what a stage waits for, also through others."""
+    every = run.with_needs(stages, [stage.name])
+    return tuple(one.name for one in every if one.name != stage.name)
+
+
+def _bare(stage: Stage) -> StageOutlook:
+    return StageOutlook(stage.name, stage.title, "missing", "has not run yet")
+
+
+def _inputs(config: RunConfig, run_dir: Path | None) -> Inputs:
+    """Give the inputs of the sample of a run folder, or of the first."""
+    every = pipeline.inputs_of(config)
+    if run_dir is not None:
+        wanted = RunStore.open(run_dir).sample_id
+        every = [one for one in every if one.sample.id == wanted] or every
+    return every[0]
+
+
+def _steps(
+    inputs: Inputs | None, store: RunStore | None, stages: Sequence[Stage]
+) -> tuple[dict[str, Step], str]:
+    """Plan the run; where that cannot be, tell why."""
+    if store is None or inputs is None:
+        return {}, ""
+    try:
+        return {step.stage: step for step in Runner([inputs], [store], stages).plan()[0]}, ""
+    except BadInputError as error:
+        from .plan import Step
+
+        done = store.done()
+        return {name: Step(name, "done", "", False) for name in done}, str(error)
+
+
+def _problem(stage: Stage, inputs: Inputs | None) -> str:
+    """Say what stands against a stage."""
+    if inputs is None:
+        return ""
+    try:
+        stage.check(inputs)
+    except VhdError as error:
+        return str(error)
+    return ""
+
+
+def _record(entry: Mapping[str, Any] | None) -> Record | None:
+    return None if entry is None else Record.from_dict(entry)
+
+
+def _figures(run_dir: Path | None, record: Record | None) -> tuple[Path, ...]:
+    if run_dir is None or record is None:
+        return ()
+    paths = (run_dir / keys.FIGURES / name for name in record.figures)
+    return tuple(path for path in paths if path.is_file())
+
+
+def _earlier(config: RunConfig, run_dir: Path | None) -> list[tuple[float, Mapping[str, Any]]]:
+    """Give the number of 2 µm bins and the records of earlier runs, this run folder first."""
+    folder = Path(config.paths.processed)
+    files = sorted(folder.glob(f"*/{keys.RUN_FILE}"), key=_modified, reverse=True)
+    chosen = files[:_RUNS_LOOKED_AT]
+    if run_dir is not None:
+        chosen.insert(0, run_dir / keys.RUN_FILE)
+    found: list[tuple[float, Mapping[str, Any]]] = []
+    for path in chosen:
+        try:
+            records = versions.read_json(path).get("stages", {})
+            found.append((float(records["region"]["numbers"][_BINS]), records))
+        except (VhdError, OSError, KeyError, TypeError, ValueError, AttributeError):
+            # An earlier run that tells nothing is no reason to stop here.
+            continue
+    return found
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _estimate(
+    stage: str, size: RegionSize | None, earlier: Sequence[tuple[float, Mapping[str, Any]]]
+) -> Estimate:
+    """Scale the nearest earlier run, or the measured rates, to the size of the region."""
+    if size is None:
+        return Estimate()
+    fixed_s, rate_s, fixed_mb, rate_mb = _RATES[stage]
+    seconds = fixed_s + rate_s * size.bins / _RATE_BINS
+    memory = fixed_mb + rate_mb * size.bins / _RATE_BINS
+    known = [
+        (bins, records[stage])
+        for bins, records in earlier
+        if stage in records and bins > 0 and records[stage].get("seconds") is not None
+    ]
+    if not known or size.bins <= 0:
+        return Estimate(seconds, memory, "by the size of the region")
+    bins, record = min(known, key=lambda one: abs(math.log(one[0] / size.bins)))
+    before_s = fixed_s + rate_s * bins / _RATE_BINS
+    before_mb = fixed_mb + rate_mb * bins / _RATE_BINS
+    basis = "as the last time" if bins == size.bins else "by an earlier run, scaled to this size"
+    return Estimate(
+        float(record["seconds"]) * seconds / before_s,
+        float(record["peak_rss_mb"]) * memory / before_mb,
+        basis,
+    )
