@@ -1,0 +1,340 @@
+"""The live outlines of one segmentation: found by id, place or polygon; changed one by one.
+
+Kept as ragged arrays of vertices, not as shapely objects: 500,000 cells of 30 vertices are 0.3 GB,
+and a layer fills them without looking at an object. Polygons are made when asked for, the same to
+the last bit.
+"""
+
+from __future__ import annotations
+
+from threading import RLock
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .box_index import BoxIndex
+from .rings import Rings, holds, to_geometries, to_rings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from geopandas import GeoDataFrame
+    from numpy.typing import NDArray
+
+    Rows = NDArray[np.int64]
+
+
+class Outlines:
+    """Outlines of the cells of one segmentation, in full-resolution px (corner convention).
+
+    A row is for life: a removed cell keeps it (`alive` False), an added one gets a new one at the
+    end, an edited one stays where it is. Where cells overlap, the highest row lies on top. Arrays
+    are live: read them, never write; after a change that adds cells get them again.
+
+    Parameters
+    ----------
+    name
+        Name of the segmentation.
+    ids
+        Cell ids, one a geometry.
+    geometries
+        Polygon or MultiPolygon, holes allowed; None or empty: a cell without an outline.
+
+    Attributes
+    ----------
+    lock
+        Hold it to read several arrays that must fit each other while another thread may edit.
+    revision
+        Number of changes so far.
+    """
+
+    def __init__(self, name: str, ids: Sequence[str], geometries: Any) -> None:
+        import shapely
+
+        self.name = name
+        self.lock = RLock()
+        self.revision = 0
+        self._ids = [str(cell) for cell in ids]
+        self._row_of = {cell: row for row, cell in enumerate(self._ids)}
+        given = np.asarray(geometries, dtype=object)
+        if len(given) != len(self._ids):
+            raise ValueError(f"{name}: {len(self._ids)} ids for {len(given)} outlines")
+        if len(self._row_of) != len(self._ids):
+            raise ValueError(f"{name}: a cell id occurs twice")
+        rings = to_rings(given)
+        self._alive = _Rows(np.diff(rings.row_stop, prepend=0) > 0)
+        self._bounds = _Rows(shapely.bounds(given).reshape(-1, 4))
+        self._centroids = _Rows(shapely.get_coordinates(shapely.centroid(_present(given))))
+        self._areas = _Rows(np.nan_to_num(shapely.area(given)))
+        self._multi = _Rows(rings.multi)
+        self._coords = _Rows(rings.coords)
+        self._ring_start = _Rows(np.concatenate([[0], rings.stop])[:-1].astype(np.int64))
+        self._ring_stop = _Rows(rings.stop)
+        self._shell = _Rows(rings.shell)
+        self._first_ring = _Rows(np.concatenate([[0], rings.row_stop])[:-1].astype(np.int64))
+        self._last_ring = _Rows(rings.row_stop)
+        self._index = BoxIndex(self.bounds, self.alive)
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, removed cells included."""
+        return len(self._ids)
+
+    @property
+    def alive(self) -> NDArray[np.bool_]:
+        """By row: whether the cell is there."""
+        return self._alive.values
+
+    @property
+    def bounds(self) -> NDArray[np.float64]:
+        """By row: xmin, ymin, xmax, ymax; of a removed cell, where it was."""
+        return self._bounds.values
+
+    @property
+    def centroids(self) -> NDArray[np.float64]:
+        """By row: x, y; of a removed cell, where it was."""
+        return self._centroids.values
+
+    @property
+    def areas(self) -> NDArray[np.float64]:
+        """By row: area in px², holes left out."""
+        return self._areas.values
+
+    @property
+    def coords(self) -> NDArray[np.float64]:
+        """Vertices of all rings, (n, 2)."""
+        return self._coords.values
+
+    @property
+    def ring_start(self) -> Rows:
+        """By ring: first vertex in `coords`."""
+        return self._ring_start.values
+
+    @property
+    def ring_stop(self) -> Rows:
+        """By ring: end of its vertices in `coords`; the last closes the ring."""
+        return self._ring_stop.values
+
+    @property
+    def row_first_ring(self) -> Rows:
+        """By row: first of its rings; parts and holes are just rings (even-odd)."""
+        return self._first_ring.values
+
+    @property
+    def row_last_ring(self) -> Rows:
+        """By row: end of its rings."""
+        return self._last_ring.values
+
+    def id_of(self, row: int) -> str:
+        """Give the id of a row, also of a removed cell."""
+        return self._ids[row]
+
+    def ids_of(self, rows: Iterable[int]) -> list[str]:
+        """Give the ids of rows."""
+        ids = self._ids
+        return [ids[row] for row in np.asarray(rows, dtype=np.int64).tolist()]
+
+    def row_of(self, cell: str) -> int:
+        """Give the row of a cell, -1 where it is unknown or removed."""
+        row = self._row_of.get(cell, -1)
+        return row if row >= 0 and self.alive[row] else -1
+
+    def rows_of(self, cells: Iterable[str]) -> Rows:
+        """Give the rows of cells, -1 where unknown or removed."""
+        known = self._row_of
+        rows = np.array([known.get(cell, -1) for cell in cells], dtype=np.int64)
+        if len(rows):
+            rows[~self.alive[rows]] = -1
+        return rows
+
+    def live_ids(self) -> list[str]:
+        """Give the ids of all cells that are there, by row."""
+        return self.ids_of(np.flatnonzero(self.alive))
+
+    def geometry(self, cell: str) -> Any:
+        """Give the outline of a cell.
+
+        Raises
+        ------
+        KeyError
+            If it is unknown or removed.
+        """
+        row = self.row_of(cell)
+        if row < 0:
+            raise KeyError(cell)
+        return self.geometries([row])[0]
+
+    def geometries(self, rows: Any) -> NDArray[Any]:
+        """Give the outlines of rows as shapely objects; of a removed cell, its last."""
+        rows = np.asarray(rows, dtype=np.int64)
+        with self.lock:
+            first, last = self.row_first_ring[rows], self.row_last_ring[rows]
+            rings = _ranges(first, last)
+            start, stop = self.ring_start[rings], self.ring_stop[rings]
+            parts = Rings(
+                coords=self.coords[_ranges(start, stop)],
+                stop=np.cumsum(stop - start),
+                shell=self._shell.values[rings],
+                row_stop=np.cumsum(last - first),
+                multi=self._multi.values[rows],
+            )
+        return to_geometries(parts)
+
+    def query(self, xmin: float, ymin: float, xmax: float, ymax: float) -> Rows:
+        """Give the rows, ascending, whose bounds meet a box."""
+        with self.lock:
+            rows = self._index.candidates(xmin, ymin, xmax, ymax)
+            box = self.bounds[rows]
+            meets = (box[:, 0] <= xmax) & (box[:, 2] >= xmin)
+            meets &= (box[:, 1] <= ymax) & (box[:, 3] >= ymin)
+            meets &= self.alive[rows]
+            return np.sort(rows[meets])
+
+    def pick(self, x: float, y: float) -> int:
+        """Give the row drawn on top at a place, or -1."""
+        with self.lock:
+            for row in self.query(x, y, x, y)[::-1].tolist():
+                rings = range(self.row_first_ring[row], self.row_last_ring[row])
+                inside = [
+                    holds(self.coords[self.ring_start[ring] : self.ring_stop[ring]], x, y)
+                    for ring in rings
+                ]
+                if sum(inside) & 1:
+                    return row
+        return -1
+
+    def within(self, polygon: Any) -> Rows:
+        """Give the rows, ascending, whose centroid lies in a polygon (a lasso)."""
+        import shapely
+
+        if shapely.is_empty(polygon):
+            return np.empty(0, dtype=np.int64)
+        shapely.prepare(polygon)
+        rows = self.query(*shapely.bounds(polygon).tolist())
+        x, y = self.centroids[rows].T
+        return rows[shapely.contains_xy(polygon, x, y)]
+
+    def touching(self, geometry: Any) -> Rows:
+        """Give the rows, ascending, whose outline has a point in common with a geometry."""
+        import shapely
+
+        if shapely.is_empty(geometry):
+            return np.empty(0, dtype=np.int64)
+        shapely.prepare(geometry)
+        rows = self.query(*shapely.bounds(geometry).tolist())
+        return rows[shapely.intersects(geometry, self.geometries(rows))]
+
+    def put(self, cell: str, geometry: Any) -> int:
+        """Add a cell, give it another outline, or bring it back; gives its row.
+
+        Raises
+        ------
+        ValueError
+            If the geometry is empty or no polygon.
+        """
+        import shapely
+
+        given = np.array([geometry], dtype=object)
+        rings = to_rings(given)
+        if not len(rings.stop):
+            raise ValueError(f"{self.name}: cell {cell!r} was given an outline that is no polygon")
+        with self.lock:
+            row = self._row_of.get(cell, -1)
+            if row < 0:
+                row = self._new_row(cell)
+            start, ring = len(self.coords), len(self.ring_stop)
+            # Old vertices stay where they are: nobody who reads them sees half of an edit.
+            self._coords.extend(rings.coords)
+            self._ring_start.extend(start + np.concatenate([[0], rings.stop[:-1]]))
+            self._ring_stop.extend(start + rings.stop)
+            self._shell.extend(rings.shell)
+            self.row_first_ring[row], self.row_last_ring[row] = ring, ring + len(rings.stop)
+            self._multi.values[row] = rings.multi[0]
+            self.bounds[row] = shapely.bounds(geometry)
+            self.centroids[row] = shapely.get_coordinates(shapely.centroid(geometry))[0]
+            self.areas[row] = shapely.area(geometry)
+            self.alive[row] = True
+            self._index.moved(row, self.bounds, self.alive)
+            self.revision += 1
+        return row
+
+    def remove(self, cell: str) -> int:
+        """Take a cell away; gives its row, which it keeps.
+
+        Raises
+        ------
+        KeyError
+            If it is unknown or removed.
+        """
+        with self.lock:
+            row = self.row_of(cell)
+            if row < 0:
+                raise KeyError(cell)
+            self.alive[row] = False
+            self.revision += 1
+        return row
+
+    def frame(self) -> GeoDataFrame:
+        """Give all cells that are there as a GeoDataFrame; the index is the cell id."""
+        import geopandas
+
+        with self.lock:
+            rows = np.flatnonzero(self.alive)
+            geometries, ids = self.geometries(rows), self.ids_of(rows)
+        return geopandas.GeoDataFrame(geometry=geometries, index=ids)
+
+    def _new_row(self, cell: str) -> int:
+        row = self.n_rows
+        self._ids.append(cell)
+        self._row_of[cell] = row
+        self._alive.extend([False])
+        self._bounds.extend([[np.nan] * 4])
+        self._centroids.extend([[np.nan] * 2])
+        self._areas.extend([0.0])
+        self._multi.extend([False])
+        self._first_ring.extend([0])
+        self._last_ring.extend([0])
+        return row
+
+
+class _Rows:
+    """An array that grows at the end; memory that is only set aside costs nothing until written."""
+
+    def __init__(self, values: NDArray[Any]) -> None:
+        self._length = len(values)
+        self._buffer = np.empty((self._room(), *values.shape[1:]), dtype=values.dtype)
+        self._buffer[: self._length] = values
+
+    def _room(self) -> int:
+        return self._length + self._length // 2 + 1024
+
+    @property
+    def values(self) -> NDArray[Any]:
+        return self._buffer[: self._length]
+
+    def extend(self, more: Any) -> None:
+        more = np.asarray(more)
+        stop = self._length + len(more)
+        if stop > len(self._buffer):
+            self._length, old = stop, self.values
+            self._buffer = np.empty((self._room(), *old.shape[1:]), dtype=old.dtype)
+            self._buffer[: len(old)] = old
+        self._buffer[stop - len(more) : stop] = more
+        self._length = stop
+
+
+def _ranges(start: Rows, stop: Rows) -> Rows:
+    """Indices of all half-open ranges, one after the other."""
+    lengths = stop - start
+    ends = np.cumsum(lengths)
+    return np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - ends + lengths, lengths)
+
+
+def _present(geometries: NDArray[Any]) -> NDArray[Any]:
+    """Put a point nowhere in the place of missing or empty outlines: one centroid for each row."""
+    import shapely
+
+    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
+    if not missing.any():
+        return geometries
+    return np.where(missing, shapely.Point(np.nan, np.nan), geometries)
