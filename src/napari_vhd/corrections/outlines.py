@@ -324,7 +324,7 @@ class _Rows:
 
 
 def _ranges(start: Rows, stop: Rows) -> Rows:
-    """Indices of all half-open ranges, one after the other."""
+    """List the indices of half-open ranges, one range after the other."""
     lengths = stop - start
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - ends + lengths, lengths)
