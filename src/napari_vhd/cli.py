@@ -170,11 +170,17 @@ def status(
 
 
 @app.command()
-def doctor(json_: Json = False) -> None:
+def doctor(
+    config: Annotated[
+        Path | None, typer.Argument(help="A YAML file: memory is held against its samples' need.")
+    ] = None,
+    json_: Json = False,
+) -> None:
     """Tell what is here, what is missing and the command that mends it."""
+    from napari_vhd.config import RunConfig
     from napari_vhd.doctor import examine
 
-    findings = examine()
+    findings = examine(config=None if config is None else RunConfig.from_yaml(config))
     marks = {"ok": "ok      ", "missing": "MISSING ", "optional": "optional"}
     for finding in findings:
         if json_:

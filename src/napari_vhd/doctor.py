@@ -13,9 +13,13 @@ from typing import TYPE_CHECKING, Literal
 
 from napari_vhd.exceptions import VhdError
 from napari_vhd.io import models, proseg_binary, rctd_tables
+from napari_vhd.runner import failures
+from napari_vhd.stages import estimates, pipeline, proseg, read
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from napari_vhd.config import RunConfig
 
 Status = Literal["ok", "missing", "optional"]
 
@@ -145,7 +149,7 @@ def _memory(folder: Path) -> Iterator[Finding]:
         mend = f"choose regions; {COMFORTABLE_MEMORY_GB} GB carry 5,000 x 5,000 px"
         yield Finding("Memory", "optional", detail, mend)
     else:
-        yield Finding("Memory", "ok", f"{detail}; a whole slide may need 400 GB for ProSeg")
+        yield Finding("Memory", "ok", f"{detail}; doctor CONFIG tells what a sample needs")
     space = shutil.disk_usage(folder).free / 2**30
     detail = f"{space:.0f} GB free at {folder}"
     if space < COMFORTABLE_DISK_GB:
@@ -155,13 +159,46 @@ def _memory(folder: Path) -> Iterator[Finding]:
         yield Finding("Disk", "ok", detail)
 
 
-def examine(folder: Path | None = None) -> list[Finding]:
+def _existing(config: RunConfig | None) -> Path:
+    """Find the folder that is there of where the run folders of a config would go."""
+    if config is None:
+        return Path.cwd()
+    place = Path(config.paths.processed)
+    return next(path for path in (place, *place.parents) if path.is_dir())
+
+
+def _need(config: RunConfig) -> Iterator[Finding]:
+    """Hold the free memory against what each estimated stage will need."""
+    free = failures.free_memory()
+    for inputs in pipeline.inputs_of(config):
+        sample = inputs.sample
+        read.STAGE.check(inputs)
+        for stage, need in estimates.memory_of(inputs).items():
+            what = f"Memory for {stage}, {sample.id}"
+            detail = f"about {need / 2**30:.1f} GB, {free / 2**30:.1f} GB are free"
+            if need > failures.MEMORY_SHARE * free:
+                mend = "samples: region: [xmin, ymin, xmax, ymax] of a smaller region"
+                if stage == proseg.STAGE.name:
+                    mend += ", or params: boundaries_to_type: stardist"
+                yield Finding(what, "missing", detail, mend)
+            else:
+                yield Finding(what, "ok", detail)
+
+
+def examine(folder: Path | None = None, config: RunConfig | None = None) -> list[Finding]:
     """Look at everything that a run needs.
 
     Parameters
     ----------
     folder
-        Where run folders would go; its disk is looked at.
+        Where run folders would go; its disk is looked at. None: as the config says, or here.
+    config
+        A run, with absolute paths: memory is held against what its samples will need.
+
+    Raises
+    ------
+    BadInputError
+        Where a sample of the config cannot be read.
 
     Returns
     -------
@@ -175,5 +212,6 @@ def examine(folder: Path | None = None) -> list[Finding]:
         _proseg(),
         *_weights(),
         _rctd_tables(),
-        *_memory(folder or Path.cwd()),
+        *_memory(folder or _existing(config)),
+        *(() if config is None else _need(config)),
     ]

@@ -194,26 +194,30 @@ def fitted_bins(sample: Sample, parameters: DeconvolutionParameters) -> FittedBi
 
 def measure(sample: Sample, parameters: DeconvolutionParameters) -> Size:
     """Say how much `fitted_bins` would read, without reading the reference."""
-    import h5py
-
     table = _bins_table(sample, keys.bin_table(parameters.deconvolution_bins))
     mask, _ = _by_depth(_umis(table), parameters)
-    cells, counts = 0, 0
-    if sample.reference is not None:
-        with h5py.File(sample.reference, "r") as file:
-            matrix = file["raw/X"] if "raw/X" in file else file["X"]
-            sparse = isinstance(matrix, h5py.Group)
-            cells = len(matrix["indptr"]) - 1 if sparse else matrix.shape[0]
-            counts = len(matrix["data"]) if sparse else matrix.size
     fitted = table.X[mask]
-    share = min(1.0, parameters.max_reference_cells / max(cells, 1))
     return Size(
         bins=fitted.shape[0],
         genes=table.n_vars,
         counts=fitted.nnz,
         largest=int(fitted.data.max(initial=0)),
-        reference_counts=int(counts * share),
+        reference_counts=reference_counts(sample.reference, parameters.max_reference_cells),
     )
+
+
+def reference_counts(reference: Path | None, most_cells: int) -> int:
+    """Say how many non-zero counts of a reference are read, by its header."""
+    import h5py
+
+    if reference is None:
+        return 0
+    with h5py.File(reference, "r") as file:
+        matrix = file["raw/X"] if "raw/X" in file else file["X"]
+        sparse = isinstance(matrix, h5py.Group)
+        cells = len(matrix["indptr"]) - 1 if sparse else matrix.shape[0]
+        counts = len(matrix["data"]) if sparse else matrix.size
+    return int(counts * min(1.0, most_cells / max(cells, 1)))
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:

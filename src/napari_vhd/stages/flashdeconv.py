@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from .bins import FittedBins
+    from .bins import FittedBins, Size
 
 METHOD = Method(
     dominant=keys.FLASHDECONV_DOMINANT,
@@ -85,11 +85,15 @@ def check(inputs: Inputs) -> None:
 
 
 def memory(sample: Sample, parameters: FlashdeconvParameters) -> int:
-    """Estimate the bytes that FlashDeconv needs.
+    """Estimate the bytes that FlashDeconv needs."""
+    return needed_bytes(measure(sample, parameters))
+
+
+def needed_bytes(read: Size) -> int:
+    """Estimate the bytes that FlashDeconv needs for what it reads.
 
     Fitted to 5,000 to 80,000 bins of 2,000 and 18,000 genes: within 20 % of 225 to 1,068 MB.
     """
-    read = measure(sample, parameters)
     return 40 * read.counts + 12 * read.reference_counts + 170_000_000
 
 

@@ -306,13 +306,15 @@ def _files(_inputs: Inputs) -> Iterable[Path]:
 
 
 def _memory(sample: Sample, _parameters: ProsegParameters) -> int:
-    """Bytes that ProSeg will need: measured on simulated regions (see `MEMORY_BYTES`)."""
+    """Bytes that ProSeg will need for a sample."""
     bins = sample.sdata.tables[keys.bin_table(2)]
-    amounts = {
-        "gene": bins.n_vars,
-        "UMI": float(bins.X.sum()),
-        "nucleus": len(sample.sdata.shapes[keys.STARDIST]),
-    }
+    nuclei = len(sample.sdata.shapes[keys.STARDIST])
+    return needed_bytes(bins.n_vars, float(bins.X.sum()), nuclei)
+
+
+def needed_bytes(genes: int, umis: float, nuclei: int) -> int:
+    """Bytes that ProSeg will need: measured on simulated regions (see `MEMORY_BYTES`)."""
+    amounts = {"gene": genes, "UMI": umis, "nucleus": nuclei}
     needed = MEMORY_BASE + sum(MEMORY_BYTES[one] * amounts[one] for one in amounts)
     return int(MEMORY_MARGIN * needed)
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from .bins import FittedBins
+    from .bins import FittedBins, Size
 
 METHOD = Method(
     dominant=keys.RCTD_DOMINANT,
@@ -100,7 +100,8 @@ def deconvolve(sample: Sample, parameters: RctdParameters) -> Outcome:
         _add_doublets(patch.obs, found, types, full_mask)
     report.progress(100, 100, "RCTD")
     numbers = numbers_of(patch, METHOD) | {"noise level (sigma)": model.sigma / 100}
-    return Outcome(patches={fitted.table: patch}, numbers=numbers)
+    weights = {"likelihood tables": tables.path}
+    return Outcome(patches={fitted.table: patch}, numbers=numbers, weights=weights)
 
 
 def _leave_out_small_types(sample: Sample, fitted: FittedBins, parameters: RctdParameters) -> None:
@@ -270,7 +271,12 @@ def check(inputs: Inputs) -> None:
 
 
 def memory(sample: Sample, parameters: RctdParameters) -> int:
-    """Estimate the bytes that RCTD needs: the larger of its two peaks.
+    """Estimate the bytes that RCTD needs."""
+    return needed_bytes(measure(sample, parameters))
+
+
+def needed_bytes(read: Size) -> int:
+    """Estimate the bytes that RCTD needs for what it reads: the larger of its two peaks.
 
     First it makes counts dense, twice, and sums those of the genes that tell types apart in long
     doubles: about half of a small panel's genes, and no more than about 4,000 of all (2,496 of
@@ -278,7 +284,6 @@ def memory(sample: Sample, parameters: RctdParameters) -> int:
     Measured with 2,000 genes: 857 MB for 5,000 bins, first peak 840 MB for 20,000 (estimates: 821,
     859).
     """
-    read = measure(sample, parameters)
     telling = min(0.55 * read.genes, 4_000)
     first = read.bins * max(8 * read.genes, 4 * read.genes + 24 * telling)
     tables = 4 * rctd_tables.expected_bytes(read.largest)
