@@ -85,6 +85,19 @@ def test_bins_are_connected_to_the_eight_around_them(make_sample: Any) -> None:
     assert graph[0].nnz == 0  # without counts
 
 
+def test_bins_do_not_depend_on_what_a_deconvolution_fitted(make_sample: Any) -> None:
+    how = {"domains_on": "bins", "deconvolution_bins": 8}
+    before, after = bins(6), bins(6)
+    after.obs["kept"] = np.arange(36) > 20
+    graphs = [
+        connected(make_sample, table, "square_008um", **how)
+        .patches["square_008um"]
+        .obsp["spatial_connectivities"]
+        for table in (before, after)
+    ]
+    assert (graphs[0] != graphs[1]).nnz == 0
+
+
 def test_too_small_a_radius_is_said_with_the_mend(make_sample: Any, banded_cells: Any) -> None:
     with pytest.raises(StageError, match=r"demo: no two cells .* 0\.001 µm.*larger radius"):
         connected(make_sample, banded_cells(50), radius=0.001)

@@ -79,8 +79,12 @@ def run(sample: Sample, parameters: NeighborsParameters) -> Outcome:
 
 
 def used_bins(table: AnnData) -> NDArray[np.bool_]:
-    """Say which bins are parted into domains: the kept ones that hold any count."""
-    return kept(table.obs) & (np.asarray(table.X.sum(axis=1)).ravel() > 0)
+    """Say which bins are parted into domains: those that hold any count.
+
+    Not those that are ``kept``: that says which of them a deconvolution fitted, and domains must
+    not depend on whether one ran before.
+    """
+    return np.asarray(table.X.sum(axis=1) > 0).ravel()
 
 
 def grid_um(table: AnnData, size_um: int) -> NDArray[np.float64]:
