@@ -23,3 +23,14 @@ def test_categories_have_different_colours(number: int) -> None:
 
 def test_the_first_colours_stay_when_more_categories_follow() -> None:
     assert colors_for(["a", "b", "c"])[:2] == colors_for(["a", "b"])
+
+
+def test_other_types_do_not_look_like_those_with_a_fixed_colour() -> None:
+    names = ["Fibroblasts", "Goblet_cells", "Tumor", "B_cells", "Endothelial_cells", "Enterocytes"]
+    colors = colors_for(names)
+    for fixed in colors[:3]:
+        for other in colors[3:]:
+            apart = sum(
+                abs(int(fixed[at : at + 2], 16) - int(other[at : at + 2], 16)) for at in (1, 3, 5)
+            )
+            assert apart > 100

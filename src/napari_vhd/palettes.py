@@ -36,6 +36,8 @@ and tritanopia (simulated after Machado et al. 2009).
 """
 
 _GOLDEN = 0.618033988749895
+_ALIKE = 95
+"""Of colours that are nearer than this, `_distance` apart, one is easily taken for the other."""
 
 
 def colors_for(categories: Iterable[str]) -> list[str]:
@@ -50,13 +52,23 @@ def colors_for(categories: Iterable[str]) -> list[str]:
     -------
     list of str
         ``#RRGGBB`` in the same order. Known cell types have their fixed colour; the others take
-        the colours of `DISTINCT` in turn, leaving out what a fixed one has taken. All differ,
-        but for the greys.
+        the colours of `DISTINCT` in turn, leaving out what looks like a fixed one that is shown.
+        All differ, but for the greys.
     """
     names = [str(name) for name in categories]
     taken = {CELL_TYPES[name] for name in names if name in CELL_TYPES}
-    free = (color for color in _endless() if color not in taken)
+    free = (color for color in _endless() if all(_distance(color, one) > _ALIKE for one in taken))
     return [CELL_TYPES[name] if name in CELL_TYPES else next(free) for name in names]
+
+
+def _distance(one: str, other: str) -> float:
+    """How different two colours look: a weighted distance in RGB, 0 to 765."""
+    (r1, g1, b1), (r2, g2, b2) = (
+        [int(color[at : at + 2], 16) for at in (1, 3, 5)] for color in (one, other)
+    )
+    red = (r1 + r2) / 512
+    weighted = (2 + red) * (r1 - r2) ** 2 + 4 * (g1 - g2) ** 2 + (3 - red) * (b1 - b2) ** 2
+    return float(weighted**0.5)
 
 
 def _endless() -> Iterable[str]:

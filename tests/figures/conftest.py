@@ -95,6 +95,7 @@ def _cells() -> AnnData:
     for name in TYPES:
         score = np.where(left == (name == "Tumor"), 1.0, -0.5) + rng.normal(0, 0.1, n)
         obs[keys.score(name)] = obs[keys.raw_score(name)] = np.where(kept, score, np.nan)
+    table.uns[keys.SIGNATURES] = {name: np.array(genes) for name, genes in MARKERS.items()}
     table.obsm[keys.SPATIAL], table.obsm[keys.SPATIAL_UM] = centres(), centres() * UM_PER_PX
     near = np.abs(centres()[:, None] - centres()[None]).sum(-1)
     joined = (near > 0) & (near < 120) & kept[:, None] & kept[None]

@@ -55,16 +55,19 @@ def test_histograms_show_the_limits_and_why_cells_were_left_out(
     assert [bar.get_width() for bar in reasons.patches] == [11, 1]
 
 
-def test_the_mt_limit_is_the_quantile_where_that_is_asked_for(
-    sdata: SpatialData, view_of: ViewOf
+@pytest.mark.parametrize(("least_counts", "limit"), [(1, 6.0), (200, 9.2727)])
+def test_the_mt_limit_is_the_quantile_of_the_cells_with_enough_counts(
+    sdata: SpatialData, view_of: ViewOf, least_counts: int, limit: float
 ) -> None:
     view = view_of(sdata)
-    params = dataclasses.replace(view.config.params, percentile_pct_mito=0.5)
+    params = dataclasses.replace(
+        view.config.params, percentile_pct_mito=0.5, filter_cells_counts=least_counts
+    )
     view = dataclasses.replace(view, config=dataclasses.replace(view.config, params=params))
 
     figure = the(qc.after_qc(view), "qc_histograms.png")
 
-    assert vertical_lines(figure, 1) == [pytest.approx(6.0)]
+    assert vertical_lines(figure, 1) == [pytest.approx(limit, abs=1e-4)]
 
 
 def test_islands_bear_their_numbers_on_them(sdata: SpatialData, view_of: ViewOf) -> None:
@@ -133,6 +136,21 @@ def test_the_elbow_is_cut_after_the_signatures_that_name_the_domain(
     assert ticks == ["Stroma", "Tumor"]
 
 
+def test_the_cut_passes_over_a_signature_that_is_not_significant(
+    sdata: SpatialData, view_of: ViewOf
+) -> None:
+    view = view_of(sdata)
+    path = view.run_dir / keys.ranking_csv(keys.domains(2))
+    ranking = pd.read_csv(path)
+    ranking.loc[:1, "padj"] = (0.4, 0.001)
+    ranking.to_csv(path, index=False)
+
+    figure = the(elbow.elbow_plots(view, keys.domains(2)), "elbow_plot_novae_domains_2.png")
+
+    assert figure.axes[0].get_title(loc="left") == "D1 → Stroma"
+    assert vertical_lines(figure, 0) == [1.5]
+
+
 def test_without_a_ranking_there_is_no_elbow_plot(sdata: SpatialData, view_of: ViewOf) -> None:
     view = view_of(sdata)
     (view.run_dir / keys.ranking_csv(keys.domains(2))).unlink()
@@ -162,28 +180,22 @@ def test_dots_are_as_large_as_the_share_of_cells(sdata: SpatialData, view_of: Vi
     assert sizes[0, 1] == sizes[1, 0] == 0
 
 
-def test_marker_genes_of_the_reference_are_not_taken_from_the_config(
+def test_marker_genes_are_those_that_were_scored_wherever_they_came_from(
     sdata: SpatialData, view_of: ViewOf
 ) -> None:
     view = view_of(sdata)
     params = dataclasses.replace(view.config.params, marker_source="celltypist")
-    view = dataclasses.replace(view, config=dataclasses.replace(view.config, params=params))
-
-    assert "dotplot_markers.png" not in dict(scores.after_enrichment(view))
-
-
-def test_signatures_with_spaces_are_found_by_their_column(
-    sdata: SpatialData, view_of: ViewOf
-) -> None:
-    view = view_of(sdata)
-    config = dataclasses.replace(view.config, marker_genes={"T cells": ("REG1A", "REG1B")})
-    obs = sdata.tables[keys.CELLS].obs
+    config = dataclasses.replace(view.config, params=params, marker_genes={})
+    table = sdata.tables[keys.CELLS]
+    table.uns[keys.SIGNATURES] = {"T_cells": np.array(["REG1A", "REG1B"])}
     for of in (keys.score, keys.raw_score):
-        obs[of("T_cells")] = obs.pop(of("Tumor"))
+        table.obs[of("T_cells")] = table.obs.pop(of("Tumor"))
 
     figures = dict(scores.after_enrichment(dataclasses.replace(view, config=config)))
 
     assert "REG1A, REG1B" in figures["score_T_cells.png"].texts[-1].get_text()
+    genes = [t.get_text() for t in figures["dotplot_markers.png"].axes[0].get_xticklabels()]
+    assert genes == ["REG1A", "REG1B"]
 
 
 def test_proportions_are_paged_by_twelve(sdata: SpatialData, view_of: ViewOf) -> None:

@@ -50,24 +50,21 @@ def elbow_plots(view: View, column: str) -> Iterator[tuple[str, Figure]]:
     )
     for one, domain in zip(axes, domains, strict=True):
         label = labels.get(domain, keys.UNKNOWN)
-        _elbow(
-            one,
-            ranking[ranking["group"] == domain],
-            0 if label == keys.UNKNOWN else label.count("/") + 1,
-        )
+        _elbow(one, ranking[ranking["group"] == domain], label)
         sheet.panel_title(one, f"{domain} → {label}")
         one.spines["bottom"].set(color=color.get(domain, "black"), linewidth=4)
     sheet.note(
         figure,
-        "Filled: more than elsewhere, adjusted p < 0.05 (Wilcoxon). Orange line: the widest gap; "
-        "what stands left of it names the domain. The bar under each plot has the domain's colour.",
+        "Filled: more than elsewhere, adjusted p < 0.05 (Wilcoxon). Orange line: the widest gap "
+        "among these; those left of it name the domain. The bar under each plot has the "
+        "domain's colour.",
         below=names_below + 0.15,
     )
     yield f"elbow_plot_{column}.png", figure
 
 
-def _elbow(axes: Axes, ranking: pd.DataFrame, chosen: int) -> None:
-    """Draw one domain, with a line after the `chosen` first signatures."""
+def _elbow(axes: Axes, ranking: pd.DataFrame, label: str) -> None:
+    """Draw one domain, with a line after the last of the signatures that make up its label."""
     ranked = ranking.sort_values("meanchange", ascending=False).head(_MOST_SHOWN)
     change = ranked["meanchange"].to_numpy(float)
     candidate = (change > 0) & (ranked["padj"].to_numpy(float) < _SIGNIFICANT)
@@ -78,8 +75,12 @@ def _elbow(axes: Axes, ranking: pd.DataFrame, chosen: int) -> None:
         place, change, s=34, zorder=2, edgecolors="#0072b2",
         facecolors=np.where(candidate, "#0072b2", "#ffffff"),
     )  # fmt: skip
-    if chosen:
-        axes.axvline(chosen - 0.5, color=_CUT, linewidth=1.8)
+    # Not simply after so many: one that is not significant may stand between or before them.
+    places = np.flatnonzero(candidate)
+    names = ranked["name"].to_numpy()[places]
+    for number in range(1, len(places) + 1):
+        if "/".join(names[:number]) == label:
+            axes.axvline(places[number - 1] + 0.5, color=_CUT, linewidth=1.8)
     axes.set_xticks(place, ranked["name"], rotation=45, ha="right", rotation_mode="anchor")
     axes.set_xlim(-0.6, len(change) - 0.4)
     sheet.dress_plot(axes, "", "mean change of score")

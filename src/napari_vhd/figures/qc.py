@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
+    from napari_vhd.parameters import Params
+
     from .view import Places, View
 
 _MITO = "pct_counts_mt"
@@ -84,9 +86,7 @@ def _histograms(
 ) -> Figure:
     """Draw distributions over all cells with the filters' limits, and why cells were left out."""
     params = view.config.params
-    limit = params.pct_mito
-    if params.percentile_pct_mito is not None and mito is not None and np.isfinite(mito).any():
-        limit = float(np.nanquantile(mito, params.percentile_pct_mito))
+    limit = _mito_limit(params, counts, mito)
     panels = [
         (counts, "UMIs per cell", float(params.filter_cells_counts), "kept: at least {:,g}"),
         (mito, "% mitochondrial UMIs", limit, "kept: below {:.3g} %"),
@@ -104,6 +104,18 @@ def _histograms(
             sheet.panel_title(one, sentence.format(at))
     _reasons(axes[-1], places)
     return figure
+
+
+def _mito_limit(
+    params: Params, counts: NDArray[np.float64] | None, mito: NDArray[np.float64] | None
+) -> float:
+    """Limit of the mt %: a quantile is of the cells that have enough counts, as in the stage."""
+    if params.percentile_pct_mito is None or mito is None:
+        return params.pct_mito
+    judged = np.isfinite(mito)
+    if counts is not None:
+        judged &= counts >= params.filter_cells_counts
+    return float(np.quantile(mito[judged], params.percentile_pct_mito)) if judged.any() else 0.0
 
 
 def _histogram(axes: Axes, values: NDArray[np.float64], label: str) -> None:

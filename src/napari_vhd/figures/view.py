@@ -143,16 +143,10 @@ class View:
 
     @cached_property
     def marker_genes(self) -> dict[str, tuple[str, ...]]:
-        """Genes of the config's signatures, by the name that stands in columns of scores.
-
-        Empty where signatures were taken from the reference: the store does not keep their genes.
-        """
-        from napari_vhd.stages.bins import safe_names
-
-        given = self.config.marker_genes
-        if self.config.params.marker_source != "config":
-            return {}
-        return {plain: given[name] for name, plain in safe_names(given).items()}
+        """Genes of each signature, by the name that stands in columns of scores."""
+        table = self.sdata.tables.get(keys.CELLS)
+        found = {} if table is None else table.uns.get(keys.SIGNATURES, {})
+        return {str(name): tuple(map(str, genes)) for name, genes in found.items()}
 
     @cached_property
     def cells(self) -> Places | None:

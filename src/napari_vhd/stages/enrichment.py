@@ -91,7 +91,8 @@ def run(samples: Sequence[Sample], parameters: EnrichmentParameters) -> list[Out
     -------
     list of Outcome
         For each sample a patch of ``table``: ``<signature>_score`` and ``<signature>_score_raw``,
-        ``cell_type_domain``, ``cell_type_enrichmap`` and their colours; the ranking (CSV) and
+        ``cell_type_domain``, ``cell_type_enrichmap`` and their colours, the genes of each
+        signature that were scored (``uns["signatures"]``); the ranking (CSV) and
         ``<id>_annotated.h5ad``.
 
     Raises
@@ -118,7 +119,7 @@ def run(samples: Sequence[Sample], parameters: EnrichmentParameters) -> list[Out
     names = np.array(list(signatures), dtype=object)
     by_cell = names[smooth.to_numpy().argmax(axis=1)]
     labels = {keys.TYPE_DOMAIN: by_domain, keys.TYPE_ENRICHMAP: by_cell}
-    return [_outcome(one, smooth, raw, labels, ranking, parameters) for one in scored]
+    return [_outcome(one, smooth, raw, labels, ranking, signatures, parameters) for one in scored]
 
 
 def _cells(
@@ -294,6 +295,7 @@ def _outcome(
     raw: pd.DataFrame,
     labels: Mapping[str, NDArray[Any]],
     ranking: pd.DataFrame,
+    signatures: Mapping[str, Sequence[str]],
     parameters: EnrichmentParameters,
 ) -> Outcome:
     """Give the results of one sample for all rows of its table."""
@@ -305,10 +307,17 @@ def _outcome(
     for name, plain in column_of.items():
         columns[keys.score(plain)] = all_rows(smooth[name].to_numpy()[one.rows], one.mask)
         columns[keys.raw_score(plain)] = all_rows(raw[name].to_numpy()[one.rows], one.mask)
-    uns: dict[str, Any] = {}
+    uns: dict[str, Any] = {
+        keys.SIGNATURES: {
+            plain: np.asarray(signatures[name], dtype=str) for name, plain in column_of.items()
+        }
+    }
+    # Signatures first, as types are ordered elsewhere: one colour for a type in every figure.
+    found = _ordered(name for values in labels.values() for name in values)
+    everything = [*sorted(signatures), *(name for name in found if name not in signatures)]
+    color = dict(zip(everything, colors_for(everything), strict=True))
     for column, values in labels.items():
         names = _ordered(values)
-        color = dict(zip(names, colors_for(names), strict=True))
         columns[column] = all_rows_categorical(values[one.rows], one.mask, names)
         uns[f"{column}_colors"] = [color[name] for name in columns[column].categories]
     patch = TablePatch(obs=pd.DataFrame(columns, index=one.table.obs_names), uns=uns)
