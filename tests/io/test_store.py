@@ -10,7 +10,6 @@ import os
 import random
 import resource
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -427,7 +426,7 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
             news.append(hear.recv())
         else:
             time.sleep(chance.uniform(0, 2.5 * seconds))
-        os.kill(worker.pid, signal.SIGKILL)
+        worker.kill()
         worker.join()
         with contextlib.suppress(EOFError):
             while hear.poll(0.05):

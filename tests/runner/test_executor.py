@@ -65,6 +65,28 @@ def test_no_scheduler_at_the_address_is_bad_input() -> None:
             executor.check_scheduler(address)
 
 
+def test_workers_on_slurm_are_asked_for_as_the_readme_tells(tmp_path: Path) -> None:
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    (line,) = [text for text in readme.splitlines() if text.startswith("cluster = SLURMCluster(")]
+    jobqueue = pytest.importorskip("dask_jobqueue")
+
+    def slurm(**told: object) -> object:
+        # As told, but for files and ports that a test must not take.
+        quiet = {"dashboard_address": None, "host": "tcp://127.0.0.1:0"}
+        folder = str(tmp_path)
+        return jobqueue.SLURMCluster(**told, local_directory=folder, scheduler_options=quiet)
+
+    found: dict[str, object] = {"SLURMCluster": slurm}
+    exec(line, found)
+    with found["cluster"] as cluster:
+        script = cluster.job_script()
+        executor.check_scheduler(cluster.scheduler_address)
+    assert "#SBATCH --mem=8G" in script
+    assert "#SBATCH -t 02:00:00" in script
+    assert f"dask_worker {cluster.scheduler_address}" in script
+    assert "--nthreads 1" in script
+
+
 @pytest.mark.slow
 def test_a_cluster_gives_the_same(tmp_path: Path) -> None:
     here = str(Path(__file__).parent)

@@ -175,7 +175,7 @@ def check_celltypist(name: str) -> None:
     if name == TRAIN:
         return
     offline = "use a model file (.pkl), or 'train' to train from the reference"
-    path = _celltypist_path(name)
+    path = celltypist_file(name)
     if path is not None:
         inspect_model(path)
     elif not _CELLTYPIST_NAME.fullmatch(name):
@@ -206,7 +206,7 @@ def load_celltypist(name: str) -> Model:
     """
     from celltypist import models
 
-    path = _celltypist_path(name)
+    path = celltypist_file(name)
     if path is None:
         if not _CELLTYPIST_NAME.fullmatch(name):
             raise BadInputError(f"celltypist_model {name!r}: there is no such .pkl file.")
@@ -218,7 +218,7 @@ def load_celltypist(name: str) -> Model:
 
 def celltypist_files(name: str) -> tuple[Path, ...]:
     """Give the model file; none for ``train`` or a name of CellTypist's own."""
-    path = None if name == TRAIN or _CELLTYPIST_NAME.fullmatch(name) else _celltypist_path(name)
+    path = None if name == TRAIN or _CELLTYPIST_NAME.fullmatch(name) else celltypist_file(name)
     return () if path is None else (path,)
 
 
@@ -233,7 +233,7 @@ def _download_celltypist(models: Any, name: str) -> None:
         raise StageError(f"celltypist_model {name!r} was not downloaded; {mend}.")
 
 
-def _celltypist_path(name: str) -> Path | None:
+def celltypist_file(name: str) -> Path | None:
     """Find a model file: as a path, or by name in CellTypist's own folder."""
     path = Path(name).expanduser()
     if path.suffix == ".pkl" and path.is_file():

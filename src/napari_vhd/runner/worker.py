@@ -31,6 +31,7 @@ from napari_vhd.stages.stage import Sample, Stage
 
 from . import executor, failures
 from .job import Job
+from .recipe import identity
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +136,7 @@ def _run(stage: Stage, job: Job, lines: Lines, stack: ExitStack) -> dict[str, An
     started = time.monotonic()
     config = RunConfig.from_dict(job.config)
     if job.draws_only:
-        return _drawn(stage, job, config, lines, {})
+        return _drawn(stage, job, config, lines, {}, {})
     parameters: Any = config.params.of(stage.parameters)
     where = stack.enter_context(executor.opened(job.scheduler, job.workers))
     samples: list[Sample] = []
@@ -154,7 +155,10 @@ def _run(stage: Stage, job: Job, lines: Lines, stack: ExitStack) -> dict[str, An
     if len(outcomes) != len(samples):
         raise ValueError(f"{len(outcomes)} outcomes for {len(samples)} samples")
     records = {}
+    earlier = {}
     for entry, store, outcome in zip(job.samples, stores, outcomes, strict=True):
+        told = store.run()["stages"].get(stage.name, {})
+        earlier[entry.id] = frozenset(told.get("figures", ()))
         record = _record(entry, outcome, lines.notices, time.monotonic() - started)
         provenance = Provenance(entry.recipe, entry.inputs, record)
         version = store.publish(stage.name, outcome, provenance)
@@ -163,19 +167,30 @@ def _run(stage: Stage, job: Job, lines: Lines, stack: ExitStack) -> dict[str, An
         records[entry.id] = record
         lines.say("published", sample=entry.id, version=version)
     del samples, outcomes
-    return _drawn(stage, job, config, lines, records)
+    return _drawn(stage, job, config, lines, records, earlier)
 
 
 def _drawn(
-    stage: Stage, job: Job, config: RunConfig, lines: Lines, records: dict[str, Any]
+    stage: Stage,
+    job: Job,
+    config: RunConfig,
+    lines: Lines,
+    records: dict[str, Any],
+    earlier: Mapping[str, frozenset[str]],
 ) -> dict[str, Any]:
-    """Draw the figures of each sample and add their names to the records."""
+    """Draw the figures of each sample and add their names to the records.
+
+    Figures that the stage drew for an earlier result and no longer draws are removed.
+    """
     for entry in job.samples:
         store = RunStore(entry.run_dir)
         record = records.get(entry.id) or dict(store.done()[stage.name].record)
         record["figures"] = _draw(stage.name, entry, store, config, lines)
         record["notices"] = list(lines.notices) or record["notices"]
         records[entry.id] = record
+        for name in earlier.get(entry.id, frozenset()).difference(record["figures"]):
+            for folder in _figure_folders(entry, config):
+                (folder / name).unlink(missing_ok=True)
         store.close()
     return records
 
@@ -220,6 +235,7 @@ def _record(
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "numbers": _plain(outcome.numbers),
         "notices": list(notices),
+        "weights": {name: identity(path) for name, path in outcome.weights.items()},
     }
 
 
@@ -242,12 +258,12 @@ def _draw(
     from napari_vhd.figures import draw
 
     try:
-        drawn = draw(stage, store.sdata(), entry.id, entry.run_dir / keys.FIGURES, config)
-        if config.paths.figures is not None:
-            copies = Path(config.paths.figures) / entry.run_dir.name
-            copies.mkdir(parents=True, exist_ok=True)
+        own, *copies = _figure_folders(entry, config)
+        drawn = draw(stage, store.sdata(), entry.id, own, config)
+        for folder in copies:
+            folder.mkdir(parents=True, exist_ok=True)
             for path in drawn:
-                shutil.copyfile(path, copies / path.name)
+                shutil.copyfile(path, folder / path.name)
         return [path.name for path in drawn]
     except Exception as error:
         logger.opt(exception=True).error("the figures of stage {} failed", stage)
@@ -256,6 +272,13 @@ def _draw(
             f"the details are in {keys.LOG_FILE}."
         )
         return []
+
+
+def _figure_folders(entry: SampleJob, config: RunConfig) -> list[Path]:
+    """Where the figures of a sample go: its run folder, then where the config wants copies."""
+    copies = config.paths.figures
+    folders = [entry.run_dir / keys.FIGURES]
+    return folders if copies is None else [*folders, Path(copies) / entry.run_dir.name]
 
 
 def _load(address: str) -> Stage:

@@ -17,7 +17,13 @@ import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.exceptions import StageError, require_engine
-from napari_vhd.io.models import TRAIN, celltypist_files, check_celltypist, load_celltypist
+from napari_vhd.io.models import (
+    TRAIN,
+    celltypist_file,
+    celltypist_files,
+    check_celltypist,
+    load_celltypist,
+)
 from napari_vhd.io.reference import check_reference, read_reference, sample_genes
 from napari_vhd.palettes import colors_for
 from napari_vhd.parameters import CelltypistParameters
@@ -109,6 +115,7 @@ def annotate(sample: Sample, parameters: CelltypistParameters) -> Outcome:
         patches={keys.CELLS: patch},
         files={MODEL_FILE: file, h5ad.name: h5ad},
         numbers=_numbers(patch, typed),
+        weights={parameters.celltypist_model: celltypist_file(parameters.celltypist_model) or file},
     )
 
 

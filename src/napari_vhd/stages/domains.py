@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError, StageError, require_engine
-from napari_vhd.io.models import check_novae, novae_files
+from napari_vhd.io.models import check_novae, novae_files, novae_source
 from napari_vhd.palettes import colors_for
 from napari_vhd.parameters import DomainsParameters
 
@@ -19,7 +20,6 @@ from .stage import Inputs, Outcome, Sample, Stage, TablePatch
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from anndata import AnnData
     from numpy.typing import NDArray
@@ -209,6 +209,7 @@ def _outcome(
         patches=patches,
         files={keys.NOVAE_MODEL: sample.scratch / keys.NOVAE_MODEL, path.name: path},
         numbers=_numbers(patches[keys.CELLS].obs, levels, fit),
+        weights=_weights(sample, parameters),
     )
 
 
@@ -290,6 +291,16 @@ def _numbers(obs: Any, levels: range, fit: novae_model.Trained) -> dict[str, flo
     if fit.epochs:
         numbers["loss"] = round(fit.loss, 4)
     return numbers
+
+
+def _weights(sample: Sample, parameters: DomainsParameters) -> dict[str, Path]:
+    """Name the model that was loaded, and the one that came of it."""
+    weights = {"trained": sample.scratch / keys.NOVAE_MODEL}
+    # A hub model has its folder in the cache, now that it was loaded.
+    source = novae_source(parameters.novae_model)
+    if parameters.novae_model is not None and source and Path(source).is_dir():
+        weights[parameters.novae_model] = Path(source)
+    return weights
 
 
 def check(inputs: Inputs) -> None:

@@ -128,6 +128,9 @@ class Outcome:
     numbers
         What came out, in a few numbers or words, for screens and ``run.json``; keys read as text
         (for example ``{"nuclei": 842, "median area (µm²)": 17.8}``).
+    weights
+        What it is called in the config -> the file or folder of weights that was loaded (or, where
+        they were trained here, written); ``run.json`` holds their hashes.
     """
 
     elements: Mapping[str, Any] = field(default_factory=dict)
@@ -135,6 +138,7 @@ class Outcome:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, Path] = field(default_factory=dict)
     numbers: Mapping[str, float | int | str] = field(default_factory=dict)
+    weights: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

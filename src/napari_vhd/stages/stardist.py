@@ -135,6 +135,7 @@ def run_one(sample: Sample, parameters: StardistParameters) -> Outcome:
             "median probability": round(float(np.median(nuclei.probability)), 3),
             "patches": len(patches),
         },
+        weights={parameters.stardist_model: Path(patches[0].model)},
     )
 
 
