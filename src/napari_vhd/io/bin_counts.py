@@ -143,15 +143,19 @@ class BinCounts:
         return csr_matrix((data, indices, indptr), shape=(len(bins), self.n_genes))
 
     def _read(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Read one chunk of indices and data, or take it from those kept."""
+        """Give one chunk of indices and data, from those kept or from the store."""
         if number in self._kept:
             self._kept.move_to_end(number)
             return self._kept[number]
-        part = slice(number * self._chunk, (number + 1) * self._chunk)
-        indices, data = (np.asarray(source[part]) for source in self._sources)
-        self._kept[number] = (indices, data)
-        self._kept_bytes += indices.nbytes + data.nbytes
+        chunk = self._take(number)
+        self._kept[number] = chunk
+        self._kept_bytes += sum(array.nbytes for array in chunk)
         while self._kept_bytes > self._cache_bytes and len(self._kept) > 1:
             _, gone = self._kept.popitem(last=False)
             self._kept_bytes -= sum(array.nbytes for array in gone)
-        return indices, data
+        return chunk
+
+    def _take(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
+        part = slice(number * self._chunk, (number + 1) * self._chunk)
+        indices, data = self._sources
+        return np.asarray(indices[part]), np.asarray(data[part])
