@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -11,6 +12,9 @@ from hypothesis import strategies as st
 from shapely import Polygon, box
 
 from napari_vhd.review.compare import KINDS, Segmented, compare
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def segmented(shapes: dict[str, Polygon], umis: list[float] | None = None) -> Segmented:

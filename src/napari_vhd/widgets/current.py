@@ -20,9 +20,12 @@ class Current:
     ----------
     scene_changed
         Emitted on the GUI thread after another sample was opened, or the open one closed.
+    region_run_requested
+        Names of the regions inside which a person wants the pipeline to be run.
     """
 
     scene_changed = Signal()
+    region_run_requested = Signal(tuple)
 
     def __init__(self) -> None:
         self._scene: Scene | None = None

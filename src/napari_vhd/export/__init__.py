@@ -1,0 +1,1 @@
+"""Way out: files for other programs."""

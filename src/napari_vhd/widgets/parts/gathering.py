@@ -1,0 +1,181 @@
+"""What docks ask of a session about some cells; called beside the GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_vhd import keys
+from napari_vhd.review.compare import Segmented, compare
+from napari_vhd.review.summary import Distribution, Share, composition
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import pandas as pd
+    from geopandas import GeoDataFrame
+    from numpy.typing import NDArray
+
+    from napari_vhd.session import Column, Session
+
+_QUALITY = "Quality"
+_UMIS = ("total_counts", "n_counts")
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Some cells in a few figures.
+
+    Attributes
+    ----------
+    boundaries
+        Their segmentation.
+    number
+        How many they are.
+    area_um2
+        Of each.
+    quality
+        Title, unit and values of each number that quality control looks at.
+    column
+        Title of the categorical column of `shares`, "" if there is none.
+    shares
+        Its categories among these cells.
+    """
+
+    boundaries: str
+    number: int
+    area_um2: Distribution
+    quality: tuple[tuple[str, str, Distribution], ...]
+    column: str
+    shares: tuple[Share, ...]
+
+
+@dataclass(frozen=True)
+class RegionStats:
+    """One region as it is listed.
+
+    Attributes
+    ----------
+    name, color, visible
+        As drawn.
+    area_mm2
+        Of its outline.
+    cells
+        Cells whose middle lies in it.
+    shares
+        Categories among them.
+    """
+
+    name: str
+    color: str
+    visible: bool
+    area_mm2: float
+    cells: int
+    shares: tuple[Share, ...]
+
+
+def categorical(session: Session, boundaries: str, column: str | None) -> Column | None:
+    """Give a categorical column: the one asked for, else the first of cell types or domains."""
+    columns = [c for c in session.columns(boundaries) if c.kind == "categorical"]
+    asked = [c for c in columns if c.name == column]
+    typed = [c for group in ("Cell types", "Domains") for c in columns if c.group == group]
+    return next(iter([*asked, *typed, *columns]), None)
+
+
+def cells_of(
+    session: Session, boundaries: str, ids: Sequence[str], column: str | None
+) -> tuple[Cells, ...]:
+    """Describe cells, those of each segmentation apart.
+
+    Parameters
+    ----------
+    session, boundaries
+        The sample, and the segmentation to begin with.
+    ids
+        Cells of any segmentation.
+    column
+        Categorical column to count, None for the first there is.
+    """
+    names = dict.fromkeys((boundaries, *session.segmentations()))
+    found = []
+    for name in names:
+        rows = session.outlines(name).rows_of(ids)
+        rows = rows[rows >= 0]
+        if len(rows):
+            found.append(_cells(session, name, rows, column))
+    return tuple(found)
+
+
+def _cells(
+    session: Session, boundaries: str, rows: NDArray[np.integer], column: str | None
+) -> Cells:
+    areas = session.outlines(boundaries).areas[rows] * (session.um_per_px or 1.0) ** 2
+    quality = []
+    for one in session.columns(boundaries):
+        if one.group == _QUALITY and one.kind == "number" and one.name != keys.AREA_UM2:
+            numbers = session.numbers(boundaries, one.name)
+            quality.append((one.title, numbers.unit, Distribution.of(numbers.values[rows])))
+    counted = categorical(session, boundaries, column)
+    return Cells(
+        boundaries,
+        len(rows),
+        Distribution.of(areas),
+        tuple(quality),
+        "" if counted is None else counted.title,
+        _shares(session, boundaries, counted, rows),
+    )
+
+
+def _shares(
+    session: Session, boundaries: str, column: Column | None, rows: NDArray[np.integer]
+) -> tuple[Share, ...]:
+    if column is None:
+        return ()
+    labels = session.labels(boundaries, column.name)
+    return composition(labels.codes[rows], labels.names, labels.colors)
+
+
+def region_stats(
+    session: Session, boundaries: str | None, column: str | None
+) -> tuple[str, tuple[RegionStats, ...]]:
+    """Describe every region, in its order; also give the title of the column that is counted."""
+    regions: GeoDataFrame = session.regions()
+    if "order" in regions:
+        regions = regions.sort_values("order", kind="stable")
+    outlines = None if not boundaries else session.outlines(boundaries)
+    counted = categorical(session, boundaries, column) if boundaries else None
+    found = []
+    for name, region in regions.iterrows():
+        rows = None if outlines is None else outlines.within(region.geometry)
+        shares = () if rows is None else _shares(session, str(boundaries), counted, rows)
+        area = region.geometry.area * (session.um_per_px or 1.0) ** 2 / 1e6
+        found.append(
+            RegionStats(
+                str(name),
+                str(region.get("color", "#E69F00")),
+                bool(region.get("visible", True)),
+                float(area),
+                0 if rows is None else len(rows),
+                shares,
+            )
+        )
+    return "" if counted is None else counted.title, tuple(found)
+
+
+def differences(session: Session, a: str, b: str) -> pd.DataFrame:
+    """Compare two segmentations as they are reviewed, object by object."""
+    return compare(_segmented(session, a), _segmented(session, b), session.um_per_px or 1.0)
+
+
+def _segmented(session: Session, boundaries: str) -> Segmented:
+    outlines = session.outlines(boundaries)
+    rows = np.flatnonzero(outlines.alive)
+    counted = {column.name for column in session.columns(boundaries)}
+    umis = None
+    for name in _UMIS:
+        if name in counted:
+            umis = session.numbers(boundaries, name).values[rows]
+            break
+    return Segmented(outlines.ids_of(rows), outlines.geometries(rows), umis)

@@ -1,0 +1,178 @@
+"""What every dock about the open sample has: an empty state, and ears that are let go of."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from psygnal.qt import start_emitting_from_queue
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
+
+from napari_vhd.exceptions import VhdError
+from napari_vhd.widgets.current import current_of
+
+from .background import Background
+from .ears import Ears
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    from napari_vhd.layers.scene import Scene
+
+# Signals of threads reach the window within this time; 0 would keep one core busy.
+_POLL_MS = 10
+_NOTHING_OPEN = (
+    "No sample is open.\n\nOpen a run folder, a Space Ranger folder or a SpatialData zarr with "
+    "File → Open Folder…, or try File → Open Sample → napari-vhd."
+)
+
+
+class SceneDock(QWidget):
+    """A dock that shows something of the open sample.
+
+    A subclass fills `body`, calls `start` when its parts are made, and says in `show_scene` what
+    to do with a newly opened sample, in `leave_scene` what to forget when it is closed.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer; kept unwrapped.
+    title
+        What a screen reader calls the dock.
+
+    Attributes
+    ----------
+    scene
+        The open sample, None while nothing is open.
+    background
+        For what is too slow for the GUI thread.
+    """
+
+    def __init__(self, napari_viewer: Viewer, title: str) -> None:
+        super().__init__()
+        start_emitting_from_queue(_POLL_MS)
+        self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
+        self.scene: Scene | None = None
+        self.background = Background(self)
+        self._to_scene, self._to_viewer = Ears(), Ears()
+        self._asked: set[str] = set()
+        self._done = itertools.count()
+        # By these objects, not by methods of this one: when Qt says so the widget is gone.
+        self.destroyed.connect(self._to_scene.let_go)
+        self.destroyed.connect(self._to_viewer.let_go)
+        self.destroyed.connect(self.background.close)
+        self.setAccessibleName(title)
+        self.setObjectName(title)
+        self.setMinimumWidth(270)
+
+        self._empty = QLabel(_NOTHING_OPEN)
+        self._empty.setWordWrap(True)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._empty.setMargin(12)
+        inside = QWidget()
+        self.body = QVBoxLayout(inside)
+        self.body.setContentsMargins(8, 8, 8, 8)
+        self.body.setSpacing(6)
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setWidget(inside)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._empty)
+        self._pages.addWidget(scroll)
+
+        self._current = current_of(self.viewer)
+        self._to_viewer.listen(self._current.scene_changed, self._on_scene_changed)
+        self._to_viewer.listen(self.viewer.events.theme, self._on_theme)
+
+    def start(self) -> None:
+        """Show what is open."""
+        self._on_scene_changed()
+
+    def show_scene(self, scene: Scene) -> None:
+        """Show a sample that was opened."""
+
+    def leave_scene(self) -> None:
+        """Forget the sample that was shown; its Scene may be closed already."""
+
+    def refresh_theme(self) -> None:
+        """Draw icons anew after the theme has changed."""
+
+    def listen(self, signal: Any, slot: Callable[..., Any], thread: bool = False) -> None:
+        """Hear a signal for as long as this sample is open, as `Ears.listen`."""
+        self._to_scene.listen(signal, slot, thread)
+
+    def ask(
+        self, topic: str, function: Callable[..., Any], *arguments: Any, then: Callable[[Any], None]
+    ) -> None:
+        """Call a function beside the GUI thread; `then` is given what it found.
+
+        A newer question about the same topic, or another sample, makes it void. The error of a
+        user is shown as a notification, any other is raised.
+        """
+        self._asked.add(topic)
+        self.background.ask(topic, function, *arguments, then=then, failed=self._on_failed)
+
+    def do(
+        self,
+        function: Callable[..., Any],
+        *arguments: Any,
+        then: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Do something that is to be kept, beside the GUI thread; never void."""
+        name = f"do {next(self._done)}"
+        self.background.ask(
+            name, function, *arguments, then=then or _nothing, failed=self._on_failed
+        )
+
+    def _on_failed(self, error: Exception) -> None:
+        if not isinstance(error, VhdError):
+            raise error
+        show_error(str(error))
+
+    def show_empty(self, sentence: str) -> None:
+        """Say what to do next instead of showing empty controls."""
+        self._empty.setText(sentence)
+        self._pages.setCurrentIndex(0)
+
+    def show_body(self) -> None:
+        """Show the controls."""
+        self._pages.setCurrentIndex(1)
+
+    @property
+    def empty_sentence(self) -> str:
+        """What the empty state says, "" while the controls are shown."""
+        return self._empty.text() if self._pages.currentIndex() == 0 else ""
+
+    def _on_scene_changed(self) -> None:
+        self._to_scene.let_go()
+        if self.scene is not None:
+            self.leave_scene()
+        for topic in self._asked:
+            self.background.forget(topic)
+        self.scene = self._current.scene
+        if self.scene is None:
+            self.show_empty(_NOTHING_OPEN)
+        else:
+            self.show_body()
+            self.show_scene(self.scene)
+
+    def _on_theme(self, _event: Any = None) -> None:
+        self.refresh_theme()
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Go when napari takes the widget out of its dock: it is never put back."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self._to_scene.let_go()
+            self._to_viewer.let_go()
+            self.background.close()
+            self.deleteLater()
+
+
+def _nothing(_result: Any) -> None:
+    """Nothing is to be shown of it."""
