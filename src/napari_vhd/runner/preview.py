@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 _MODULE = "napari_vhd.runner.preview_worker"
 LOG = "preview.log"
+# What an answer tells of the model.
+PROBABILITY_OWN = "model's own probability"
+OVERLAP_OWN = "model's own overlap"
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ from napari_vhd.stages.stage import Sample
 
 from . import executor, failures
 from .preview import (
+    OVERLAP_OWN,
+    PROBABILITY_OWN,
     WISHES,
     FindNuclei,
     GrowCells,
@@ -71,7 +73,7 @@ class Previewer:
         if isinstance(wish, SegmentPicture):
             nuclei = nuclei_preview.segment_picture(
                 Path(wish.picture),
-                tuple(wish.shape),
+                (wish.shape[0], wish.shape[1]),
                 wish.model,
                 wish.prob_thresh,
                 wish.nms_thresh,
@@ -94,8 +96,8 @@ class Previewer:
         nuclei = self._candidates.choose(wish.prob_thresh, wish.nms_thresh, wish.min_area)
         numbers = {
             **_numbers("nuclei", nuclei.outlines),
-            "model's own probability": round(self._candidates.prob_thresh, 3),
-            "model's own overlap": round(self._candidates.nms_thresh, 3),
+            PROBABILITY_OWN: round(self._candidates.prob_thresh, 3),
+            OVERLAP_OWN: round(self._candidates.nms_thresh, 3),
         }
         return nuclei.outlines, self._candidates.shape, (0, 0), 1, numbers
 

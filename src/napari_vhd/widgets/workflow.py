@@ -1,0 +1,179 @@
+"""Workflow: all steps in order, from a folder to cell types."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QSizePolicy,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from .cell_types import CellTypesPanel
+from .current import current_of
+from .deconvolution import DeconvolutionPanel
+from .domains import DomainsPanel
+from .parts import words
+from .parts.closing import CloseGuard
+from .parts.section import Section
+from .parts.step_labels import scrolled, text_label
+from .region import RegionPanel
+from .review import ReviewPanel
+from .run_control import control_of
+from .sample import SamplePanel
+from .segmentation import SegmentationPanel
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from .parts.step import StepPanel
+
+PANELS: tuple[type[StepPanel], ...] = (
+    SamplePanel,
+    RegionPanel,
+    SegmentationPanel,
+    DomainsPanel,
+    DeconvolutionPanel,
+    CellTypesPanel,
+    ReviewPanel,
+)
+
+SHORTCUTS = (
+    ("Alt+1 … Alt+7", "go to a step"),
+    ("Alt+R", "run the step that is open"),
+    ("Alt+.", "cancel the run"),
+    ("Alt+L", "what is listed here"),
+)
+"""Those of this dock; they hold while the keyboard is in it."""
+
+
+class WorkflowDock(QWidget):
+    """The steps under each other, one of them open.
+
+    Parameters
+    ----------
+    napari_viewer
+        Whose sample is run.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.control = control_of(napari_viewer)
+        self.panels = [kind(napari_viewer) for kind in PANELS]
+        self.headers: list[QToolButton] = []
+        self._group = QButtonGroup(self)
+        self.bar = QWidget()
+        bar = QVBoxLayout(self.bar)
+        bar.setContentsMargins(0, 0, 0, 0)
+        steps = QWidget()
+        inner = QVBoxLayout(steps)
+        inner.setContentsMargins(2, 2, 2, 2)
+        inner.setSpacing(2)
+        for number, panel in enumerate(self.panels, start=1):
+            header = self._header(number, panel)
+            inner.addWidget(header)
+            inner.addWidget(panel)
+            bar.addWidget(panel.run_box)
+        self.shortcuts = Section("Shortcuts", text_label(_shortcut_table()))
+        inner.addWidget(self.shortcuts)
+        inner.addStretch()
+        self.area = scrolled(steps)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.area, 1)
+        layout.addWidget(self.bar)
+        self._bind_keys()
+        control = self.control
+        control.outlook_changed.connect(self.refresh)
+        control.run_changed.connect(self.refresh)
+        self._current = current_of(napari_viewer)
+        self._current.scene_changed.connect(self._on_scene)
+        self.guard = CloseGuard(self, napari_viewer, self.release)
+        self.open_step(0)
+        self.refresh()
+
+    def release(self) -> None:
+        """Let go of what it and its steps listen to."""
+        control = self.control
+        control.outlook_changed.disconnect(self.refresh, missing_ok=True)
+        control.run_changed.disconnect(self.refresh, missing_ok=True)
+        self._current.scene_changed.disconnect(self._on_scene, missing_ok=True)
+        for panel in self.panels:
+            panel.release()
+
+    @property
+    def step(self) -> int:
+        """Which step is open, from 0."""
+        return self._group.checkedId()
+
+    def open_step(self, number: int) -> None:
+        """Open a step (from 0) and close the others."""
+        self.headers[number].setChecked(True)
+        for index, panel in enumerate(self.panels):
+            panel.setVisible(index == number)
+            panel.run_box.setVisible(index == number)
+            arrow = Qt.ArrowType.DownArrow if index == number else Qt.ArrowType.RightArrow
+            self.headers[index].setArrowType(arrow)
+        self.area.ensureWidgetVisible(self.headers[number], 0, 0)
+
+    def refresh(self) -> None:
+        """Show how each step stands."""
+        for number, (header, panel) in enumerate(zip(self.headers, self.panels, strict=True)):
+            status = panel.status
+            said = f"{words.STATUS_SIGNS[status]} {words.STATUS_WORDS[status]}" if status else ""
+            title = f"{number + 1}  {panel.step.title}"
+            header.setText(f"{title}   {said}" if said else title)
+            header.setAccessibleName(f"Step {title}, {words.STATUS_WORDS.get(status, '')}")
+
+    def _header(self, number: int, panel: StepPanel) -> QToolButton:
+        header = QToolButton()
+        header.setCheckable(True)
+        header.setToolTip(panel.step.what)
+        header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        header.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        header.setMinimumHeight(28)
+        header.clicked.connect(lambda: self.open_step(number - 1))
+        self._group.addButton(header, number - 1)
+        self.headers.append(header)
+        return header
+
+    def _bind_keys(self) -> None:
+        """Bind the keys of `SHORTCUTS`, in this dock only."""
+        bound = [(f"Alt+{n + 1}", lambda n=n: self.open_step(n)) for n in range(len(PANELS))]
+        bound += [
+            ("Alt+R", self._on_run_key),
+            ("Alt+.", self._on_cancel),
+            ("Alt+L", lambda: self.shortcuts.open(not self.shortcuts.is_open)),
+        ]
+        for keys, slot in bound:
+            shortcut = QShortcut(QKeySequence(keys), self)
+            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+            shortcut.activated.connect(slot)
+
+    def _on_run_key(self) -> None:
+        panel = self.panels[self.step]
+        if panel.run_button.isVisible():
+            panel.run_button.click()
+
+    def _on_scene(self) -> None:
+        """Go on with the next step once a sample is open."""
+        if self._current.scene is not None and self.step == 0 and not self.control.is_running:
+            self.open_step(0)
+
+    def _on_cancel(self) -> None:
+        if self.control.is_running:
+            self.panels[self.step].progress.cancel.click()
+
+
+def _shortcut_table() -> str:
+    rows = "".join(
+        f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in SHORTCUTS
+    )
+    return f"While the keyboard is in this dock:<table>{rows}</table>"
