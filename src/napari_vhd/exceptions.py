@@ -31,6 +31,10 @@ class BusyError(VhdError):
     """Another process is running stages on the same run folder."""
 
 
+class LedgerError(VhdError):
+    """A correction could not be written down; nothing changed, what was corrected is kept."""
+
+
 class MemoryShortageError(VhdError):
     """A stage needs more memory than is free, or was ended because memory ran out."""
 

@@ -47,6 +47,7 @@ RCTD_SECOND = "rctd_second_type"
 NOT_FITTED = "filtered"
 UNASSIGNED = "Unassigned"
 UNKNOWN = "Unknown"
+UNSURE = "Unsure"
 
 # obsm, layers, uns
 SPATIAL = "spatial"
@@ -71,6 +72,16 @@ FIGURES = "figures"
 REPORT = "report.html"
 NOVAE_MODEL = "model"
 SEGMENTED_H5AD = "segmented.h5ad"
+
+
+def reviewed(column: str) -> str:
+    """Column with the reviewed labels of a computed one."""
+    return f"{column}_reviewed"
+
+
+def reviewed_by(column: str) -> str:
+    """Column that says who gave a cell its reviewed label."""
+    return f"{column}_reviewed_by"
 
 
 def full_image(sample_id: str) -> str:

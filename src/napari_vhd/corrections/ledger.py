@@ -1,90 +1,351 @@
 """The ledger: what people did, append-only, in one SQLite file a run folder.
 
 The ledger is the place of record; the SpatialData store holds only what was computed. Rows are
-added and never changed or removed: undo appends the inverse.
+added and never changed or removed: undo appends an entry of its own. `Ledger.append` returns only
+after COMMIT with ``synchronous=FULL``, so what it returned outlives the process and the power.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sqlite3
 from contextlib import closing
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
-from napari_vhd.exceptions import BadInputError
+from napari_vhd.exceptions import LedgerError
+
+from . import correction as parts
+from . import network, schema
+from .correction import Correction, Entry
+from .schema import APPLICATION_ID, SCHEMA_VERSION, check, create
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-SCHEMA_VERSION = 1
-# "vhdL": says that an SQLite file is a ledger of this program.
-APPLICATION_ID = 0x7668644C
+__all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Ledger", "check", "create"]
 
-# Version 1: one row a correction, chained by the checksum of the row before.
-SCHEMA = """
-CREATE TABLE entry (
-    entry_id        TEXT PRIMARY KEY,     -- uuid, the same after merging ledgers
-    seq             INTEGER NOT NULL UNIQUE,  -- order in this file, from 1
-    time            TEXT NOT NULL,        -- UTC, ISO 8601
-    author          TEXT NOT NULL,        -- initials or id
-    kind            TEXT NOT NULL,        -- relabel, add, delete, merge, split, redraw, undo …
-    column_name     TEXT,                 -- labels: the column that is corrected
-    cell_ids        TEXT NOT NULL,        -- JSON list
-    before          TEXT,                 -- JSON
-    after           TEXT,                 -- JSON
-    geometry        BLOB,                 -- WKB, full-resolution px
-    base            TEXT,                 -- entry that the author had seen last
-    note            TEXT NOT NULL DEFAULT '',
-    program         TEXT NOT NULL,        -- version of napari-vhd
-    checksum        TEXT NOT NULL         -- SHA-256 over this row and the checksum before
-) STRICT;
-CREATE TRIGGER entry_is_never_changed BEFORE UPDATE ON entry
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-CREATE TRIGGER entry_is_never_removed BEFORE DELETE ON entry
-    BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END;
-"""
+COLUMNS = (
+    "entry_id, ord, time, author, kind, boundaries, column_name, cell_ids, before, after, "
+    "outlines, note, parents, epoch, program, kept"
+)
+_INSERT = f"INSERT INTO entry (seq, checksum, {COLUMNS}) VALUES ({', '.join('?' * 18)})"
+_SELECT = f"SELECT seq, checksum, {COLUMNS} FROM entry WHERE seq > ? ORDER BY seq"
 
 
-def create(path: Path) -> None:
-    """Make an empty ledger; one that is there already is left as it is.
+class Ledger:
+    """One open ledger. Make one with `open`.
+
+    Not to be used by two threads at once: its `Editor` holds a lock.
+
+    Attributes
+    ----------
+    path
+        The file.
+    notice
+        What a user should know about where it lies, or "".
+    read_only
+        Whether its folder cannot be written to.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection, mode: str) -> None:
+        self.path = path
+        self.read_only = mode == ""
+        self.notice = _notice(path, mode)
+        self._connection = connection
+        self._seq = 0
+        self._order = 0
+        self._checksum = ""
+        self._file = _identity(path)
+        self._data_version = -1
+
+    @classmethod
+    def open(cls, path: Path) -> Ledger:
+        """Open a ledger that is there; migrates it, and opens it only to read where it must.
+
+        Raises
+        ------
+        BadInputError
+            Where it is damaged or of a newer version; it is kept as it is.
+        """
+        try:
+            connection, mode = schema.open_to_write(path)
+        except LedgerError:
+            connection, mode = schema.open_read_only(path), ""
+            schema.check_version(path, connection)
+        return cls(path, connection, mode)
+
+    def changed(self) -> bool:
+        """Say whether another window or person has written since `read_new`; costs microseconds."""
+        return self._data_version != self._read_data_version()
+
+    def read_new(self) -> list[Entry]:
+        """Read what stands in the file and was not read yet, oldest first.
+
+        Raises
+        ------
+        BadInputError
+            Where a row was changed or removed after it was written, or cannot be read.
+        """
+        try:
+            version = self._read_data_version()
+            # Rows and tip as of one moment.
+            self._connection.execute("BEGIN")
+            try:
+                entries = self._read_new()
+            finally:
+                self._roll_back()
+        except sqlite3.Error as error:
+            schema.refuse(self.path, error)
+        self._data_version = version
+        return entries
+
+    def append(
+        self,
+        correction: Correction,
+        *,
+        author: str,
+        entry_id: str,
+        parents: Sequence[str],
+        epoch: str,
+        kept: bytes | None = None,
+    ) -> tuple[list[Entry], Entry]:
+        """Write a correction down. It is durable when this returns.
+
+        Parameters
+        ----------
+        correction
+            What was asked for.
+        author
+            Who asked.
+        entry_id
+            A new hexadecimal uuid.
+        parents
+            The newest entries that the author had been shown.
+        epoch
+            Fingerprint of the computed outlines that the cell ids belong to.
+        kept
+            The outlines of cells that are touched for the first time, packed.
+
+        Returns
+        -------
+        tuple
+            What others have written meanwhile, and the new entry, which comes after it.
+
+        Raises
+        ------
+        LedgerError
+            Where it could not be written; nothing has changed.
+        """
+        time = datetime.now(UTC).isoformat(timespec="milliseconds")
+        row = _row(correction, author, entry_id, tuple(parents), epoch, kept, time)
+        others, (entry,) = self._write([(row, kept)])
+        return others, entry
+
+    def take_in(self, rows: Iterable[tuple[tuple[Any, ...], bytes | None]]) -> list[Entry]:
+        """Append rows of another ledger whose entries are not here; in one transaction.
+
+        Returns
+        -------
+        list of Entry
+            All that was not read before, the rows of others included.
+        """
+        others, own = self._write(list(rows), skip_known=True)
+        return [*others, *own]
+
+    def rows(self) -> Iterator[tuple[tuple[Any, ...], bytes | None]]:
+        """Give every row as it would stand in another ledger, with its kept outlines."""
+        kept = dict(self._connection.execute("SELECT entry_id, body FROM outline"))
+        for row in self._connection.execute(f"SELECT {COLUMNS} FROM entry ORDER BY seq"):
+            yield row, kept.get(row[0])
+
+    def kept_outlines(self) -> dict[str, bytes]:
+        """Read the outlines that entries kept of the cells they touched first; by entry."""
+        try:
+            return dict(self._connection.execute("SELECT entry_id, body FROM outline"))
+        except sqlite3.Error as error:
+            schema.refuse(self.path, error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._connection.close()
+
+    def _write(
+        self, rows: list[tuple[tuple[Any, ...], bytes | None]], *, skip_known: bool = False
+    ) -> tuple[list[Entry], list[Entry]]:
+        """Append rows in one transaction, after taking in what others wrote."""
+        if self.read_only:
+            raise LedgerError(
+                f"{self.path}: cannot be written to, so nothing can be corrected here; change the "
+                "permissions of its folder, or copy the run folder and open the copy."
+            )
+        self._check_place()
+        before = (self._seq, self._order, self._checksum)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            others = self._read_new()
+            if skip_known:
+                known = {row[0] for row in self._connection.execute("SELECT entry_id FROM entry")}
+                rows = [entry for entry in rows if entry[0][0] not in known]
+            own = [self._insert(row, kept, renumber=not skip_known) for row, kept in rows]
+            self._connection.execute("UPDATE tip SET seq = ?, checksum = ?", self._tip)
+            self._connection.execute("COMMIT")
+            self._check_place()
+        except BaseException as error:
+            self._seq, self._order, self._checksum = before
+            self._roll_back()
+            if isinstance(error, sqlite3.Error | OSError):
+                schema.refuse(self.path, error)
+            raise
+        return others, own
+
+    @property
+    def _tip(self) -> tuple[int, str]:
+        return self._seq, self._checksum
+
+    def _insert(self, row: tuple[Any, ...], kept: bytes | None, *, renumber: bool) -> Entry:
+        """Insert one row behind the newest."""
+        if renumber:
+            row = (row[0], self._order + 1, *row[2:])
+        checksum = parts.chained(self._checksum, parts.digest(row))
+        if kept is not None:
+            self._connection.execute("INSERT OR IGNORE INTO outline VALUES (?, ?)", (row[0], kept))
+        self._connection.execute(_INSERT, (self._seq + 1, checksum, *row))
+        self._take_note(self._seq + 1, row[1], checksum)
+        return entry_of(self._seq, checksum, row)
+
+    def _read_new(self) -> list[Entry]:
+        """Read rows behind the last one that was read, checking the chain."""
+        entries = []
+        for seq, checksum, *rest in self._connection.execute(_SELECT, (self._seq,)):
+            row = tuple(rest)
+            expected = parts.chained(self._checksum, parts.digest(row))
+            if seq != self._seq + 1 or checksum != expected:
+                schema.raise_damaged(
+                    self.path,
+                    f"row {self._seq + 1} was changed or removed after it was written; "
+                    f"{self._seq} before it are whole",
+                )
+            try:
+                entries.append(entry_of(seq, checksum, row))
+            except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
+                schema.raise_damaged(self.path, f"row {seq} makes no sense", error)
+            self._take_note(seq, row[1], checksum)
+        tip = self._connection.execute("SELECT seq, checksum FROM tip").fetchone()
+        if tip != self._tip:
+            schema.raise_damaged(self.path, f"rows are missing behind row {self._seq}")
+        return entries
+
+    def _take_note(self, seq: int, order: int, checksum: str) -> None:
+        self._seq, self._checksum = seq, checksum
+        self._order = max(self._order, order)
+
+    def _roll_back(self) -> None:
+        """End a transaction that failed, if SQLite has not ended it."""
+        try:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+        except sqlite3.Error:
+            # The file is gone: there is nothing left to undo it in.
+            return
+
+    def _check_place(self) -> None:
+        """Raise where the file was moved away or replaced: SQLite would write to the old one."""
+        if _identity(self.path) != self._file:
+            raise LedgerError(
+                f"{self.path}: was moved, removed or replaced while it was open; nothing was "
+                "changed. Put the folder back where it was, or open the sample again."
+            )
+
+    def _read_data_version(self) -> int:
+        try:
+            return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
+        except sqlite3.Error as error:
+            schema.refuse(self.path, error)
+
+
+def read_entries(path: Path) -> list[Entry]:
+    """Read every entry of a ledger, checking the chain; the file is only read.
 
     Raises
     ------
     BadInputError
-        If the file is there and is not a ledger that this version reads.
+        As `Ledger.read_new`.
     """
-    if path.exists():
-        check(path)
-        return
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {SCHEMA} PRAGMA application_id={APPLICATION_ID};"
-            f"PRAGMA user_version={SCHEMA_VERSION}; COMMIT;"
-        )
+    check(path)
+    connection = schema.open_read_only(path)
+    with closing(connection):
+        if schema.check_version(path, connection) < SCHEMA_VERSION:
+            return []
+        return Ledger(path, connection, "").read_new()
 
 
-def check(path: Path) -> None:
-    """Raise unless the file is a ledger that this version can read.
+def entry_of(seq: int, checksum: str, row: tuple[Any, ...]) -> Entry:
+    """Make an entry from the fields of its row."""
+    before, after = parts.unpack_outlines(row[10])
+    made = Correction(
+        row[4],
+        row[5],
+        row[6],
+        tuple(parts.unpack(row[7])),
+        parts.unpack_values(row[8]),
+        parts.unpack_values(row[9]),
+        before,
+        after,
+        row[11],
+    )
+    parents = tuple(parts.unpack(row[12]))
+    return Entry(row[0], seq, row[1], row[2], row[3], made, parents, row[13], row[14], checksum)
 
-    Raises
-    ------
-    BadInputError
-        Naming the file; it is never opened as empty and never written to.
-    """
+
+def _row(
+    correction: Correction,
+    author: str,
+    entry_id: str,
+    parents: tuple[str, ...],
+    epoch: str,
+    kept: bytes | None,
+    time: str,
+) -> tuple[Any, ...]:
+    """Give the fields of a row, in the order of `COLUMNS`."""
+    from napari_vhd import __version__
+
+    return (
+        entry_id,
+        0,
+        time,
+        author,
+        correction.kind,
+        correction.boundaries,
+        correction.column,
+        parts.pack(list(correction.cell_ids)),
+        parts.pack_values(correction.before),
+        parts.pack_values(correction.after),
+        parts.pack_outlines(correction.outlines_before, correction.outlines_after),
+        correction.note,
+        parts.pack(list(parents)),
+        epoch,
+        __version__,
+        "" if kept is None else hashlib.sha256(kept).hexdigest(),
+    )
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tell one file from another that has its name."""
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
-            application = connection.execute("PRAGMA application_id").fetchone()[0]
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-    except sqlite3.Error as error:
-        raise BadInputError(
-            f"{path}: the ledger of corrections cannot be read ({error}); it is kept as it is, "
-            "restore it from a copy."
-        ) from error
-    if application != APPLICATION_ID:
-        raise BadInputError(f"{path}: not a ledger of corrections; move it away.")
-    if version > SCHEMA_VERSION:
-        raise BadInputError(
-            f"{path}: written by a newer napari-vhd (ledger version {version}, this one reads "
-            f"{SCHEMA_VERSION}); update napari-vhd."
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _notice(path: Path, mode: str) -> str:
+    if mode == "":
+        return f"{path.parent} cannot be written to: it can be looked at, not corrected."
+    if mode != network.WAL:
+        return (
+            f"{path.parent} is on a network folder: corrections are kept in a slower, safe way; one "
+            "person at a time writes, the others wait a moment."
         )
+    return ""

@@ -1,0 +1,40 @@
+"""Who corrects: a name that is set once and kept in the user's own settings folder."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from .editor import checked_author
+
+_FILE = "author.txt"
+
+
+def saved_author() -> str:
+    """Give the name that was set, "" where none was."""
+    try:
+        return _path().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError):
+        return ""
+
+
+def save_author(author: str) -> None:
+    """Set the name: initials or an id.
+
+    Raises
+    ------
+    BadInputError
+        Where it is empty or cannot be written down.
+    """
+    name = checked_author(author)
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{_FILE}.{os.getpid()}")
+    partial.write_text(f"{name}\n", encoding="utf-8")
+    partial.replace(path)
+
+
+def _path() -> Path:
+    import platformdirs
+
+    return Path(platformdirs.user_config_dir("napari-vhd")) / _FILE

@@ -1,0 +1,230 @@
+"""The outlines of one segmentation with corrections: which entry gives a cell its outline."""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import insort
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import rematch
+from .outlines import Outlines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from .correction import Entry
+    from .history import History
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Cells whose outline changed.
+
+    Attributes
+    ----------
+    rows
+        Their rows, those of cells that are gone included.
+    before
+        The geometry of each before, None where there was none.
+    """
+
+    rows: tuple[int, ...]
+    before: tuple[Any, ...]
+
+
+class Segmentation:
+    """One segmentation: live outlines, the computed ones behind them, and entries on each cell.
+
+    Parameters
+    ----------
+    name
+        Name of the boundaries.
+    ids, geometries
+        As computed, full-resolution px.
+    history
+        Knows which entries are in force.
+
+    Attributes
+    ----------
+    epoch
+        Fingerprint of the computed outlines.
+    known
+        Cells that an entry of this epoch has touched.
+    matches
+        For each earlier epoch: id in it -> id now, or None where it has no match.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        ids: Sequence[str],
+        geometries: Any,
+        history: History,
+    ) -> None:
+        self.name = name
+        self.outlines = Outlines(name, ids, geometries)
+        self.n_computed = self.outlines.n_rows
+        self.epoch = fingerprint(ids, self.outlines)
+        self.known: set[str] = set()
+        self.matches: Mapping[str, Mapping[str, str | None]] = {}
+        self._history = history
+        self._base: dict[str, Any] = {}
+        self._stacks: dict[str, list[tuple[Entry, bytes | None]]] = {}
+        # Rows of cells that were edited, also while they are gone.
+        self._rows: dict[str, int] = {}
+
+    @property
+    def n_rows(self) -> int:
+        """Number of rows, those of cells that are gone included."""
+        return int(self.outlines.n_rows)
+
+    def resolved(self, entry: Entry) -> tuple[str | None, ...]:
+        """Ids that an entry's cells have now; None where a new segmentation has no match."""
+        ids = entry.correction.cell_ids
+        if entry.epoch in ("", self.epoch):
+            return ids
+        matches = self.matches.get(entry.epoch, {})
+        return tuple(matches.get(cell, cell) for cell in ids)
+
+    def note(self, entry: Entry) -> None:
+        """Remember which cells were touched in this epoch: their outlines are kept already."""
+        if entry.epoch == self.epoch:
+            self.known.update(entry.correction.cell_ids)
+
+    def first_touched(self, ids: Iterable[str]) -> bytes | None:
+        """Pack the computed outlines of those cells that no entry of this epoch has touched."""
+        fresh = [cell for cell in ids if cell not in self.known]
+        plain = [cell for cell in fresh if cell not in self._base]
+        rows = self.outlines.rows_of(plain)
+        # Rows behind the computed ones are cells that a person made.
+        there = (rows >= 0) & (rows < self.n_computed)
+        rings = rematch.rings_of(self.outlines, rows[there])
+        for cell in fresh:
+            if self._base.get(cell) is not None:
+                rings.append(cell, self._base[cell])
+        return rings.packed()
+
+    def row_for_life(self, cell: str) -> int:
+        """Row of a cell, also of one that was deleted; -1 where there never was one."""
+        row = int(self.outlines.row_of(cell))
+        return row if row >= 0 else self._rows.get(cell, -1)
+
+    def computed(self, cell: str) -> Any:
+        """Outline of a cell as computed, None where a person made it."""
+        if cell in self._base:
+            return self._base[cell]
+        row = self.outlines.row_of(cell)
+        return self.outlines.geometry(cell) if 0 <= row < self.n_computed else None
+
+    def load(self, entries: Iterable[Entry]) -> None:
+        """Take in many entries at once."""
+        for entry in entries:
+            self._push(entry)
+        self._refresh(list(self._stacks))
+
+    def add(self, entry: Entry) -> Moved:
+        """Take in an entry; gives the cells whose outline changed."""
+        return self._refresh(self._push(entry))
+
+    def switch(self, entry: Entry) -> Moved:
+        """Follow an entry that was switched on or off."""
+        return self._refresh([cell for cell, _ in self._deltas(entry)])
+
+    def entries_on(self, cell: str) -> list[Entry]:
+        """Every entry on the outline of a cell, in force or not, in order."""
+        return [entry for entry, _ in self._stacks.get(cell, [])]
+
+    def given(self, entry: Entry, cell: str) -> bytes | None:
+        """Outline that an entry gave a cell (WKB)."""
+        return next((wkb for own, wkb in self._stacks.get(cell, []) if own is entry), None)
+
+    def touched(self) -> list[str]:
+        """Cells whose outline was ever edited."""
+        return list(self._stacks)
+
+    def edited(self) -> dict[str, Any]:
+        """Cells whose outline is not as computed -> the outline now, None: gone."""
+        found: dict[str, Any] = {}
+        for cell in self._stacks:
+            now, base = self._now(cell), self._base.get(cell)
+            if now is None and base is None:
+                continue
+            if now is None or base is None or not _same(now, base):
+                found[cell] = now
+        return found
+
+    def author_of(self, cell: str) -> str:
+        """Who gave a cell its outline; "" where it is as computed."""
+        for entry, _ in reversed(self._stacks.get(cell, [])):
+            if self._history.active(entry.entry_id):
+                return entry.author
+        return ""
+
+    def _push(self, entry: Entry) -> list[str]:
+        """Put an entry on its cells; gives them."""
+        deltas = self._deltas(entry)
+        for cell, outline in deltas:
+            insort(self._stacks.setdefault(cell, []), (entry, outline), key=_pair_key)
+        return [cell for cell, _ in deltas]
+
+    def _deltas(self, entry: Entry) -> list[tuple[str, bytes | None]]:
+        """Cells of an entry, by the id they have now, with the outline it gives them."""
+        now = dict(zip(entry.correction.cell_ids, self.resolved(entry), strict=True))
+        found = []
+        for cell, outline in entry.correction.outlines_after.items():
+            here = now.get(cell, cell)
+            if here is not None:
+                found.append((here, outline))
+        return found
+
+    def _refresh(self, cells: Sequence[str]) -> Moved:
+        """Give cells the outline of the last entry in force."""
+        import shapely
+
+        rows: list[int] = []
+        before: list[Any] = []
+        for cell in dict.fromkeys(cells):
+            if cell not in self._base:
+                row = self.outlines.row_of(cell)
+                self._base[cell] = self.outlines.geometry(cell) if row >= 0 else None
+            old, new = self._now(cell), self._base[cell]
+            for entry, wkb in reversed(self._stacks.get(cell, [])):
+                if self._history.active(entry.entry_id):
+                    new = None if wkb is None else shapely.from_wkb(wkb)
+                    break
+            if _same(old, new):
+                continue
+            row = self.outlines.remove(cell) if new is None else self.outlines.put(cell, new)
+            self._rows[cell] = int(row)
+            rows.append(int(row))
+            before.append(old)
+        return Moved(tuple(rows), tuple(before))
+
+    def _now(self, cell: str) -> Any:
+        return self.outlines.geometry(cell) if self.outlines.row_of(cell) >= 0 else None
+
+
+def fingerprint(ids: Sequence[str], outlines: Outlines) -> str:
+    """Tell one computed segmentation from another, wherever it was computed: from ids and shapes.
+
+    The epoch of entries: a stage that runs again and gives the same cells leaves it as it is.
+    """
+    made = hashlib.blake2b(digest_size=12)
+    made.update("\0".join(ids).encode())
+    # Bounds are vertices, bit by bit the same everywhere; areas and centroids need not be.
+    made.update(np.ascontiguousarray(outlines.bounds, dtype=np.float64).tobytes())
+    return made.hexdigest()
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Say whether two outlines are the same, vertex by vertex."""
+    if one is None or other is None:
+        return one is other
+    return bool(one.wkb == other.wkb)
+
+
+def _pair_key(pair: tuple[Entry, bytes | None]) -> tuple[int, str, str]:
+    return pair[0].key
