@@ -25,7 +25,7 @@ def after_domains(view: View) -> Iterator[tuple[str, Figure]]:
     for number, places, column in _columns(view):
         title = f"Domains (level {number})"
         yield f"domains_{number}.png", maps.map_categories(view, places, column, title)
-        yield f"domains_proportions_{number}.png", _proportions(view, places, column, title)
+        yield f"domains_proportions_{number}.png", proportions(view, places, column, title)
     column = view.config.params.clustering_col
     chosen = view.holding(column)
     if chosen is not None:
@@ -45,12 +45,14 @@ def _columns(view: View) -> Iterator[tuple[int, Places, str]]:
         yield number, *found[number]
 
 
-def _proportions(view: View, places: Places, column: str, title: str) -> Figure:
-    """One bar a domain, in per cent of the rows that have a domain."""
+def proportions(
+    view: View, places: Places, column: str, title: str, what: str = "domain", wide: float = 6.0
+) -> Figure:
+    """One bar a category, in per cent of the rows that have one; `wide` in inches."""
     shown = categories(places, column)
     names, counts = shown.names[: shown.named], shown.counts[: shown.named]
     total = max(int(counts.sum()), 1)
-    size = (6.0, max(1.6, 0.36 * max(len(names), 1)))
+    size = (wide, max(1.6, 0.36 * max(len(names), 1)))
     figure, (axes,) = sheet.lay_out(1, size, 1, f"{title}, proportions · {view.name}")
     axes.barh(names, 100 * counts / total, color=shown.colors[: shown.named], edgecolor="#555555",
               linewidth=0.5)  # fmt: skip
@@ -59,5 +61,5 @@ def _proportions(view: View, places: Places, column: str, title: str) -> Figure:
         axes.text(100 * count / total, place, text, va="center", fontsize=sheet.SMALL)
     axes.invert_yaxis()
     axes.margins(x=0.3, y=0.02)
-    sheet.dress_plot(axes, f"% of the {total:,} {places.noun} with a domain", "")
+    sheet.dress_plot(axes, f"% of the {total:,} {places.noun} with a {what}", "")
     return figure

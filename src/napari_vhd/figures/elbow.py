@@ -27,14 +27,24 @@ _MOST_SHOWN = 12
 
 def elbow_plots(view: View, column: str) -> Iterator[tuple[str, Figure]]:
     """Mean change against ranked signatures for each domain, with the cut."""
+    ranking = read_ranking(view, column)
+    if ranking is not None:
+        yield f"elbow_plot_{column}.png", elbow_plot(view, column, ranking)
+
+
+def read_ranking(view: View, column: str) -> pd.DataFrame | None:
+    """Read the ranking of signatures in each domain; None where there is none."""
     path = view.run_dir / keys.ranking_csv(column)
     if not path.is_file():
-        return
+        return None
+    ranking = pd.read_csv(path, dtype={"group": str, "name": str})
+    return None if ranking.empty else ranking
+
+
+def elbow_plot(view: View, column: str, ranking: pd.DataFrame, columns: int = 3) -> Figure:
+    """Draw a ranking, `columns` domains in a row."""
     from napari_vhd.stages.enrichment import assign_elbow_gap
 
-    ranking = pd.read_csv(path, dtype={"group": str, "name": str})
-    if ranking.empty:
-        return
     labels = assign_elbow_gap(ranking)
     domains = sorted(ranking["group"].unique(), key=lambda g: (len(g), g))
     places = view.holding(column)
@@ -44,7 +54,7 @@ def elbow_plots(view: View, column: str) -> Iterator[tuple[str, Figure]]:
     figure, axes = sheet.lay_out(
         len(domains),
         (max(2.6, 0.3 * shown), 2.2),
-        3,
+        columns,
         f"Signatures ranked in each domain ({column}) · {view.name}",
         gap=(0.95, names_below + 0.45),
     )
@@ -60,7 +70,7 @@ def elbow_plots(view: View, column: str) -> Iterator[tuple[str, Figure]]:
         "domain's colour.",
         below=names_below + 0.15,
     )
-    yield f"elbow_plot_{column}.png", figure
+    return figure
 
 
 def _elbow(axes: Axes, ranking: pd.DataFrame, label: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 _MITO = "pct_counts_mt"
 _COUNTS = ("total_counts", "n_counts")
 _GENES = ("n_genes_by_counts", "n_genes")
-_BAR, _LINE = "#4477aa", "#d55e00"
+_BAR, LIMIT_COLOR = "#4477aa", "#d55e00"
+MEASURED = (*_COUNTS, _MITO, *_GENES)
+"""Columns that the histograms show, as far as they are there."""
 _MOST_NUMBERED = 150
 _MOST_LINES = 20_000
 _WINDOW_UM = 250.0
@@ -59,7 +62,7 @@ def after_qc(view: View) -> Iterator[tuple[str, Figure]]:
             view, places, left, f"{title} after filtering", sequential(left), label
         )
         yield f"{after}_{view.sample_id}.png", figure
-    yield "qc_histograms.png", _histograms(view, places, counts, mito)
+    yield "qc_histograms.png", histograms(view, places).figure
     if keys.ISLAND in places.table.obs:
         yield "islands.png", _islands(view, places)
 
@@ -78,32 +81,97 @@ def _first(places: Places, columns: tuple[str, ...]) -> NDArray[np.float64] | No
     return next((values for values in found if values is not None), None)
 
 
-def _histograms(
+@dataclass(frozen=True)
+class Limit:
+    """A filter's line in a histogram.
+
+    Attributes
+    ----------
+    parameter
+        Its name in the config file.
+    sentence
+        What it keeps, to be formatted with a value.
+    value
+        Where it stands.
+    least
+        Whether it keeps what is at least the value; else what is below.
+    values
+        Of the cells in the histogram.
+    axes
+        Where it is drawn.
+    """
+
+    parameter: str
+    sentence: str
+    value: float
+    least: bool
+    values: NDArray[np.float64]
+    axes: Axes
+
+    def keeps(self, value: float) -> int:
+        """Count the cells that it would keep at another value."""
+        there = self.values[np.isfinite(self.values)]
+        return int((there >= value).sum() if self.least else (there < value).sum())
+
+
+_Panel = tuple["NDArray[np.float64] | None", str, tuple[str, str, float, bool] | None]
+
+
+@dataclass(frozen=True)
+class Histograms:
+    """The figure, and the filters' lines in it."""
+
+    figure: Figure
+    limits: tuple[Limit, ...]
+
+
+def histograms(
     view: View,
     places: Places,
-    counts: NDArray[np.float64] | None,
-    mito: NDArray[np.float64] | None,
-) -> Figure:
-    """Draw distributions over all cells with the filters' limits, and why cells were left out."""
+    size: tuple[float, float] = (4.3, 3.0),
+    columns: int = 2,
+    lines: bool = True,
+) -> Histograms:
+    """Draw distributions over all cells with the filters' limits, and why cells were left out.
+
+    Parameters
+    ----------
+    view, places
+        The cells.
+    size
+        Of a panel, inches.
+    columns
+        Panels in a row.
+    lines
+        Whether to draw the limits, and not only to tell them.
+    """
     params = view.config.params
+    counts, mito = _first(places, _COUNTS), maps.numbers(places, _MITO)
     limit = _mito_limit(params, counts, mito)
-    panels = [
-        (counts, "UMIs per cell", float(params.filter_cells_counts), "kept: at least {:,g}"),
-        (mito, "% mitochondrial UMIs", limit, "kept: below {:.3g} %"),
-        (_first(places, _GENES), "genes per cell", None, ""),
+    least = float(params.filter_cells_counts)
+    panels: list[_Panel] = [
+        (counts, "UMIs per cell", ("filter_cells_counts", "kept: at least {:,g}", least, True)),
+        (mito, "% mitochondrial UMIs", ("pct_mito", "kept: below {:.3g} %", limit, False)),
+        (_first(places, _GENES), "genes per cell", None),
     ]
-    present = [p for p in panels if p[0] is not None and np.isfinite(p[0]).any()]
+    present = [
+        (values, label, told)
+        for values, label, told in panels
+        if values is not None and np.isfinite(values).any()
+    ]
     figure, axes = sheet.lay_out(
-        len(present) + 1, (4.3, 3.0), 2, f"Quality control · {view.name}", gap=(1.4, 1.0)
+        len(present) + 1, size, columns, f"Quality control · {view.name}", gap=(1.4, 1.0)
     )
-    for one, (values, label, at, sentence) in zip(axes, present, strict=False):
-        if values is not None:
-            _histogram(one, values, label)
-        if at is not None:
-            one.axvline(at, color=_LINE, linewidth=1.6)
-            sheet.panel_title(one, sentence.format(at))
+    limits = []
+    for one, (values, label, told) in zip(axes, present, strict=False):
+        _histogram(one, values, label)
+        if told is not None:
+            limits.append(Limit(*told, values, one))
+            sheet.panel_title(one, limits[-1].sentence.format(limits[-1].value))
+            if lines:
+                one.axvline(limits[-1].value, color=LIMIT_COLOR, linewidth=1.6)
     _reasons(axes[-1], places)
-    return figure
+    return Histograms(figure, tuple(limits))
 
 
 def _mito_limit(
@@ -145,7 +213,7 @@ def _reasons(axes: Axes, places: Places) -> None:
     elif len(left_out):
         rows["left out"] = len(left_out)
     names, numbers = list(rows), list(rows.values())
-    axes.barh(range(len(rows)), numbers, color=[_BAR, *[_LINE] * (len(rows) - 1)])
+    axes.barh(range(len(rows)), numbers, color=[_BAR, *[LIMIT_COLOR] * (len(rows) - 1)])
     axes.set_yticks(range(len(rows)), [textwrap.fill(name, 20) for name in names])
     for place, number in enumerate(numbers):
         axes.text(number, place, f" {number:,}", va="center", fontsize=sheet.SMALL)

@@ -32,28 +32,28 @@ def by_group(
     view: View, places: Places, signatures: Sequence[str], column: str
 ) -> Iterator[tuple[str, Figure]]:
     """Matrix and dots of scores by domain, single cells by domain, marker genes by type."""
-    scores = _scores(places, signatures)
+    scores = scores_of(places, signatures)
     if column in places.table.obs and scores.size:
         groups = categories(places, column)
         if groups.named:
             yield "matrixplot.png", _matrix(view, groups, scores, signatures, column)
-            yield "dotplot_scores.png", _dots_of_scores(view, groups, scores, signatures, column)
+            yield "dotplot_scores.png", dots_of_scores(view, groups, scores, signatures, column)
             yield "enrichmap_heatmap.png", _cells(view, groups, scores, signatures)
     if keys.TYPE_DOMAIN in places.table.obs:
         types = categories(places, keys.TYPE_DOMAIN)
-        genes = _markers(view, places, signatures)
+        genes = markers_of(view, places, signatures)
         if types.named and genes:
-            yield "dotplot_markers.png", _dots_of_markers(view, places, types, genes)
+            yield "dotplot_markers.png", dots_of_markers(view, places, types, genes)
 
 
-def _scores(places: Places, signatures: Sequence[str]) -> NDArray[np.float64]:
+def scores_of(places: Places, signatures: Sequence[str]) -> NDArray[np.float64]:
     """Cells × signatures."""
     found = [maps.numbers(places, keys.score(name)) for name in signatures]
     columns = [values for values in found if values is not None]
     return np.column_stack(columns) if columns else np.empty((places.table.n_obs, 0))
 
 
-def _means(groups: Categories, values: NDArray[np.float64]) -> NDArray[np.float64]:
+def means_of(groups: Categories, values: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean of each column in each named group, over what is there; groups × columns."""
     there = np.isfinite(values)
     filled = np.where(there, values, 0.0)
@@ -94,7 +94,7 @@ def _grid(
 def _matrix(
     view: View, groups: Categories, scores: NDArray[np.float64], names: Sequence[str], column: str
 ) -> Figure:
-    means = _means(groups, scores)
+    means = means_of(groups, scores)
     figure, axes = _grid(view, groups, names, f"Mean score by domain ({column})")
     scale = diverging(means)
     axes.imshow(means, cmap=scale.cmap, norm=scale.norm, aspect="auto", zorder=0)
@@ -134,18 +134,21 @@ def _dots(
     sheet.legend_of(axes, handles, meaning[0], gap=1.25, spacing=1.2)
 
 
-def _dots_of_scores(
+def dots_of_scores(
     view: View, groups: Categories, scores: NDArray[np.float64], names: Sequence[str], column: str
 ) -> Figure:
+    """Draw mean scores of signatures by group as dots."""
     figure, axes = _grid(view, groups, names, f"Scores by domain ({column})")
-    means = _means(groups, scores)
+    means = means_of(groups, scores)
     positive = np.where(np.isfinite(scores), scores > 0, np.nan)
     meaning = "cells with a\nscore above 0", "mean score"
-    _dots(axes, _means(groups, positive), means, diverging(means), meaning)
+    _dots(axes, means_of(groups, positive), means, diverging(means), meaning)
     return figure
 
 
-def _markers(view: View, places: Places, signatures: Sequence[str]) -> list[tuple[str, list[str]]]:
+def markers_of(
+    view: View, places: Places, signatures: Sequence[str]
+) -> list[tuple[str, list[str]]]:
     """Find the first marker genes of each signature that were measured; few enough to read."""
     most = max(1, _MOST_GENES // max(len(signatures), 1))
     known = set(places.table.var_names)
@@ -153,7 +156,7 @@ def _markers(view: View, places: Places, signatures: Sequence[str]) -> list[tupl
     return [(name, genes[:most]) for name, genes in of_each.items() if genes]
 
 
-def _dots_of_markers(
+def dots_of_markers(
     view: View, places: Places, types: Categories, markers: list[tuple[str, list[str]]]
 ) -> Figure:
     """Mean log-normalised expression of marker genes in each cell type."""
@@ -166,9 +169,9 @@ def _dots_of_markers(
     slanted = any(0.075 * len(name) > _SMALL_CELL * len(some) for name, some in markers)
     headroom = 0.4 + (0.04 * max(len(name) for name, _ in markers) if slanted else 0.15)
     figure, axes = _grid(view, types, genes, "Marker genes by cell type", _SMALL_CELL, headroom)
-    means = _means(types, values)
+    means = means_of(types, values)
     meaning = "cells that\nexpress it", "mean log-normalised\nexpression"
-    shares = _means(types, (values > 0).astype(float))
+    shares = means_of(types, (values > 0).astype(float))
     _dots(axes, shares, means, _expression(means), meaning, _SMALL_CELL)
     start = 0
     for name, some in markers:

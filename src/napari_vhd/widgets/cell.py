@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from .parts.card_text import card_text, cells_text
 from .parts.composition_bar import CompositionBar
-from .parts.drawing import HOW, Drawing
 from .parts.gathering import cells_of
+from .parts.outline_drawing import HOW, OutlineDrawing
 from .parts.scene_dock import SceneDock
 from .parts.theme import icon, theme_color
 
@@ -66,7 +66,7 @@ class CellDock(SceneDock):
         self.body.addLayout(buttons)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.card, 1)
-        self.drawing = Drawing(self)
+        self.drawing = OutlineDrawing(self)
         self._hovered: str | None = None
         self._rest = QTimer(self)
         self._rest.setSingleShot(True)

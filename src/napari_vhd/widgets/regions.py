@@ -11,8 +11,8 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 from napari_vhd.export.regions import write_regions
 
 from .parts import region_verbs as verbs
-from .parts.drawing import HOW, MODES, Drawing
 from .parts.gathering import region_stats
+from .parts.outline_drawing import HOW, MODES, OutlineDrawing
 from .parts.region_table import RegionTable
 from .parts.scene_dock import SceneDock
 from .parts.theme import icon, theme_color
@@ -59,8 +59,8 @@ class RegionsDock(SceneDock):
         self.load.setToolTip("Add regions from a GeoJSON file (QuPath, Space Ranger …)")
         self.save.setToolTip("Save the selected regions, or all, as GeoJSON that QuPath opens")
         self.run.setToolTip("One run over all selected regions; the column region_name says which")
-        self.drawing = Drawing(self)
-        self._to_name = ""
+        self.drawing = OutlineDrawing(self)
+        self._to_name = self._to_select = ""
         self._lay_out()
         self._connect()
         self.refresh_theme()
@@ -142,6 +142,9 @@ class RegionsDock(SceneDock):
         self.table.rows_model.set_rows(regions)
         counted = f"Composition: {column}." if column else ""
         self.told.setText(counted if regions else _NONE_YET)
+        if self._to_select:
+            name, self._to_select = self._to_select, ""
+            self.table.select(name)
         if self._to_name:
             name, self._to_name = self._to_name, ""
             self.table.edit_name(name)
@@ -189,6 +192,7 @@ class RegionsDock(SceneDock):
         self._edit(name, visible=visible)
 
     def _on_rename(self, old: str, new: str) -> None:
+        self._to_select = new
         self._edit(old, new_name=new)
 
     def _on_edit_name(self) -> None:
@@ -202,10 +206,11 @@ class RegionsDock(SceneDock):
 
     def _move(self, step: int) -> None:
         names = [row.name for row in self.table.rows_model.rows]
-        place = names.index(self.table.chosen[0])
-        if self.scene is not None and 0 <= place + step < len(names):
-            names[place], names[place + step] = names[place + step], names[place]
-            self.do(verbs.reorder, self.scene.session, names)
+        name = self.table.chosen[0]
+        place = names.index(name) + step
+        if 0 <= place < len(names):
+            self._to_select = name
+            self._edit(name, order=place)
 
     def _on_delete(self) -> None:
         if self.scene is not None:

@@ -195,14 +195,19 @@ class RegionTable(QTableView):
         self._shares.ink = color
         self.rows_model.set_ink(color)
 
+    def select(self, name: str) -> bool:
+        """Select one region; says whether it is there."""
+        names = [row.name for row in self.rows_model.rows]
+        if name not in names:
+            return False
+        self.setCurrentIndex(self.rows_model.index(names.index(name), Column.NAME))
+        self.selectRow(names.index(name))
+        return True
+
     def edit_name(self, name: str) -> None:
         """Select a region and let its name be typed."""
-        names = [row.name for row in self.rows_model.rows]
-        if name in names:
-            row = names.index(name)
-            self.selectRow(row)
-            self.setCurrentIndex(self.rows_model.index(row, Column.NAME))
-            self.edit(self.rows_model.index(row, Column.NAME))
+        if self.select(name):
+            self.edit(self.currentIndex())
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Act by keyboard as by mouse."""

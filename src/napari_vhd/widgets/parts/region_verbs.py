@@ -34,14 +34,6 @@ def edit(session: Session, name: str, changes: dict[str, Any]) -> None:
     session.edit_region(name, **changes)
 
 
-def reorder(session: Session, names: Sequence[str]) -> None:
-    """Put regions in this order, touching only those that move."""
-    now = session.regions()["order"]
-    for order, name in enumerate(names):
-        if now[name] != order:
-            session.edit_region(name, order=order)
-
-
 def delete(session: Session, names: Sequence[str]) -> None:
     """Delete regions."""
     for name in names:

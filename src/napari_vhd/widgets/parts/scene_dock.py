@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
@@ -11,6 +10,7 @@ from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
 from napari_vhd.exceptions import VhdError
+from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.widgets.current import current_of
 
 from .background import Background
@@ -60,7 +60,6 @@ class SceneDock(QWidget):
         self.background = Background(self)
         self._to_scene, self._to_viewer = Ears(), Ears()
         self._asked: set[str] = set()
-        self._done = itertools.count()
         # By these objects, not by methods of this one: when Qt says so the widget is gone.
         self.destroyed.connect(self._to_scene.let_go)
         self.destroyed.connect(self._to_viewer.let_go)
@@ -123,11 +122,10 @@ class SceneDock(QWidget):
         *arguments: Any,
         then: Callable[[Any], None] | None = None,
     ) -> None:
-        """Do something that is to be kept, beside the GUI thread; never void."""
-        name = f"do {next(self._done)}"
-        self.background.ask(
-            name, function, *arguments, then=then or _nothing, failed=self._on_failed
-        )
+        """Correct something, in one line with all others who correct this sample."""
+        if self.scene is not None:
+            line = corrector_of(self.scene)
+            line.do(function, *arguments, then=then, refused=self._on_failed)
 
     def _on_failed(self, error: Exception) -> None:
         if not isinstance(error, VhdError):
@@ -172,7 +170,3 @@ class SceneDock(QWidget):
             self._to_viewer.let_go()
             self.background.close()
             self.deleteLater()
-
-
-def _nothing(_result: Any) -> None:
-    """Nothing is to be shown of it."""

@@ -31,6 +31,11 @@ def icon(name: str, color: QColor) -> QIcon:
     color
         Of its lines.
     """
+    return draw_icon(_DRAWN[name], color)
+
+
+def draw_icon(draw: Callable[[QPainter, QColor], None], color: QColor) -> QIcon:
+    """Draw an icon on a ground of 16 × 16 in a colour, paler where its button is disabled."""
     result = QIcon()
     pale = QColor(color)
     pale.setAlphaF(0.35)
@@ -42,7 +47,7 @@ def icon(name: str, color: QColor) -> QIcon:
         with_pen.setRenderHint(QPainter.RenderHint.Antialiasing)
         with_pen.scale(_SIDE / 16, _SIDE / 16)
         with_pen.setPen(QPen(shade, 1.4, join=Qt.PenJoinStyle.RoundJoin))
-        _DRAWN[name](with_pen, shade)
+        draw(with_pen, shade)
         with_pen.end()
         result.addPixmap(pixmap, mode)
     return result

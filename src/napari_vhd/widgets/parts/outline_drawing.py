@@ -1,0 +1,120 @@
+"""Drawing one outline on the sample: rectangle, polygon or lasso."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import shapely
+from napari.layers import Shapes
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from .ears import Ears
+from .frame import sample_frame
+
+if TYPE_CHECKING:
+    from napari_vhd.layers.scene import Scene
+
+MODES = {"rectangle": "add_rectangle", "polygon": "add_polygon", "lasso": "add_polygon_lasso"}
+HOW = {
+    "rectangle": "Drag a rectangle; Esc leaves.",
+    "polygon": "Click the corners, double-click the last one; Esc leaves.",
+    "lasso": "Drag around what you want; Esc leaves.",
+}
+_COLOR = "#FFD400"
+_LINE = 2.0  # screen pixels
+
+
+class OutlineDrawing(QObject):
+    """Lets a person draw one outline, on a layer that is there for just as long.
+
+    Attributes
+    ----------
+    drawn
+        The outline: a shapely polygon in full-resolution px.
+    ended
+        Drawing is over, whether something was drawn or not.
+    """
+
+    drawn = Signal(object)
+    ended = Signal()
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._scene: Scene | None = None
+        self._layer: Shapes | None = None
+        self._before: Any = None
+        self._ears = Ears()
+        self.destroyed.connect(self._ears.let_go)
+
+    @property
+    def layer(self) -> Shapes | None:
+        """The layer that is drawn on, None while nobody draws."""
+        return self._layer
+
+    def start(self, scene: Scene, how: str) -> None:
+        """Ask for one outline.
+
+        Parameters
+        ----------
+        scene
+            Where to draw.
+        how
+            One of `MODES`.
+        """
+        self.cancel()
+        viewer, frame = scene.viewer, sample_frame(scene.session)
+        layer = Shapes(
+            name=f"draw a {how}",
+            ndim=2,
+            edge_color=_COLOR,
+            face_color=f"{_COLOR}33",
+            edge_width=max(_LINE / (viewer.scene.camera.zoom * frame.um_per_px), 0.1),
+            **frame.vertices(),
+        )
+        self._before = viewer.layers.selection.active
+        self._scene, self._layer = scene, layer
+        viewer.add_layer(layer)
+        viewer.layers.selection.active = layer
+        layer.mode = MODES[how]
+        layer.bind_key("Escape", self._on_escape, overwrite=True)
+        self._ears.listen(layer.events.data, self._on_data)
+        self._ears.listen(viewer.layers.events.removed, self._on_removed)
+
+    def cancel(self) -> None:
+        """Take the layer away; nothing is drawn."""
+        layer, scene = self._layer, self._scene
+        if layer is None or scene is None:
+            return
+        self._ears.let_go()
+        self._layer = self._scene = None
+        layers = scene.viewer.layers
+        if layer in layers:
+            layers.remove(layer)
+        if self._before in layers:
+            layers.selection.active = self._before
+        self._before = None
+        self.ended.emit()
+
+    def _on_escape(self, _layer: Shapes) -> None:
+        QTimer.singleShot(0, self.cancel)
+
+    def _on_data(self, event: Any) -> None:
+        if event.action == "added":
+            # napari is still inside the stroke: take the layer away after it.
+            QTimer.singleShot(0, self._finish)
+
+    def _on_removed(self, event: Any) -> None:
+        if event.value is self._layer:
+            self.cancel()
+
+    def _finish(self) -> None:
+        layer = self._layer
+        if layer is None or not layer.nshapes:  # a click that was no polygon: still drawing
+            return
+        corners = np.asarray(layer.data[-1])[:, -2:]
+        outline = shapely.make_valid(shapely.Polygon(corners[:, ::-1]))
+        parts = [p for p in shapely.get_parts(outline) if p.geom_type == "Polygon" and p.area > 0]
+        self.cancel()
+        if parts:
+            self.drawn.emit(max(parts, key=lambda part: part.area))
