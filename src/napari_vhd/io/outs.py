@@ -68,7 +68,7 @@ def find_image(outs: Path, image: str | Path | None) -> Path:
     )
     if len(found) == 1:
         return found[0]
-    where = f"{folder} or {outs / prefix}tissue_image.*"
+    where = f"{folder} or {outs}/{prefix}tissue_image.*"
     if found:
         names = ", ".join(file.name for file in found)
         raise BadInputError(

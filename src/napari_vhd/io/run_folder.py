@@ -128,7 +128,7 @@ class RunFolder:
         """
         import spatialdata
 
-        number = self._lease()
+        number = self.lease()
         if number == 0:
             return spatialdata.SpatialData()
         path = self.version_dir(number) / keys.STORE
@@ -148,8 +148,8 @@ class RunFolder:
             return []
         return [int(name) for name in names if name.isdecimal()]
 
-    def _lease(self) -> int:
-        """Keep the newest version from being pruned; gives its number."""
+    def lease(self) -> int:
+        """Keep the newest version on disk until `close`; gives its number, 0 before the first."""
         while number := self.version():
             if number in self._leases:
                 break

@@ -97,25 +97,48 @@ def check_outs(
             f"{outs}: the Space Ranger folder of sample {sample_id!r} is missing or empty; check "
             "spaceranger_outs."
         )
+    scale, bins = check_bins(outs, {2, *needed})
+    header = check_image(find_image(outs, image))
+    _check_cover(bin_folder(outs, max(bins)), header)
+    return Checked(outs, header, scale, bins, _gene_names(bin_folder(outs, 2) / MATRIX))
+
+
+def check_bins(outs: Path, needed: Iterable[int] = ()) -> tuple[float, dict[int, int]]:
+    """Check the bins of a Space Ranger folder, by headers only.
+
+    Parameters
+    ----------
+    outs
+        The folder that holds ``binned_outputs``.
+    needed
+        Bin sizes (µm) that must be there; one at least always must.
+
+    Returns
+    -------
+    microns_per_pixel, bins
+        Of the full-resolution H&E; bin size (µm) to number of bins under tissue.
+
+    Raises
+    ------
+    BadInputError
+        Naming the file, what is wrong with it and the mend.
+    """
     _check_feature_slice(find_feature_slice(outs))
     sizes = [size for size in keys.BIN_SIZES_UM if bin_folder(outs, size).is_dir()]
-    for size in sorted({2, *needed}):
+    for size in sorted(set(needed) or ({2} - set(sizes) if not sizes else set())):
         if size not in sizes:
             raise BadInputError(
                 f"{bin_folder(outs, size)}: there are no {size} µm bins, which this run needs; "
                 "copy the whole outs folder of Space Ranger."
             )
     scales = {size: _microns_per_pixel(bin_folder(outs, size), size) for size in sizes}
-    if not all(math.isclose(scale, scales[2], rel_tol=1e-3) for scale in scales.values()):
+    if not all(math.isclose(s, scales[sizes[0]], rel_tol=1e-3) for s in scales.values()):
         listed = ", ".join(f"{scale:.6g} at {size} µm" for size, scale in scales.items())
         raise BadInputError(
             f"{outs / BINNED}: microns_per_pixel differs between the bin sizes ({listed}); copy "
             "all of them from one Space Ranger run."
         )
-    bins = {size: _count_bins(bin_folder(outs, size)) for size in sizes}
-    header = check_image(find_image(outs, image))
-    _check_cover(bin_folder(outs, max(sizes)), header)
-    return Checked(outs, header, scales[2], bins, _gene_names(bin_folder(outs, 2) / MATRIX))
+    return scales[sizes[0]], {size: _count_bins(bin_folder(outs, size)) for size in sizes}
 
 
 def _check_feature_slice(path: Path) -> None:
