@@ -72,6 +72,7 @@ FIGURES = "figures"
 REPORT = "report.html"
 NOVAE_MODEL = "model"
 SEGMENTED_H5AD = "segmented.h5ad"
+VIEW_FILE = "view.json"
 
 
 def reviewed(column: str) -> str:
