@@ -1,0 +1,99 @@
+"""What lies under the cells: the H&E, the slide around it, and bins."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from napari_vhd.exceptions import BadInputError
+
+from .bins import layer_of, values_of
+from .image import image_layer, overview_layer
+from .regions import NAME, RegionsLayer
+from .stack import BINS, IMAGE, REGIONS
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from .prepared import Prepared
+    from .scene import Scene
+
+H_AND_E, SLIDE = "H&E", "H&E of the slide"
+
+
+class Background:
+    """The pictures, bins and regions of a Scene.
+
+    Parameters
+    ----------
+    scene
+        Whose viewer they are in.
+    prepared
+        As of the Scene.
+
+    Attributes
+    ----------
+    images
+        H&E layers, the slide first.
+    regions
+        The Shapes layer of regions.
+    bins
+        What each size shows, with its layer.
+    """
+
+    def __init__(self, scene: Scene, prepared: Prepared) -> None:
+        self._scene = ref(scene)
+        self.images: list[Layer] = []
+        self.bins: dict[int, tuple[str, Layer]] = {}
+        frame = prepared.frame
+        metadata = {"name": scene.metadata.image_name}
+        if prepared.slide is not None:
+            self.images.append(image_layer(prepared.slide, frame, SLIDE))
+        if prepared.image is not None:
+            self.images.append(image_layer(prepared.image, frame, H_AND_E, metadata))
+        if prepared.overview is not None:
+            pixels, scale, origin = prepared.overview
+            self.images.append(overview_layer(pixels, scale, origin, frame, SLIDE))
+        for layer in self.images:
+            scene.stack.add(layer, IMAGE)
+        self.regions = RegionsLayer(
+            frame, NAME, scene.on_region_drawn, scene.on_region_moved, scene.on_regions_removed
+        )
+        scene.stack.add(self.regions.layer, REGIONS)
+        if prepared.regions is not None:
+            self.regions.show(prepared.regions)
+
+    def show_bins(self, size_um: int, what: str | None) -> None:
+        """Show bins of a size, or hide them."""
+        scene = self._scene()
+        if scene is None:
+            return
+        topic = f"bins {size_um}"
+        if what is None:
+            scene.tasks.forget(topic)
+            self._take_away(scene, size_um)
+            scene.layers_changed.emit()
+            return
+
+        def read_bins() -> Any:
+            bins = scene.session.source.bins(size_um)
+            if bins is None:
+                raise BadInputError(
+                    f"{scene.session.sample_id}: there are no bins of {size_um} µm here."
+                )
+            return bins, values_of(bins, what)
+
+        def show(found: Any) -> None:
+            bins, values = found
+            self._take_away(scene, size_um)
+            name = f"bins {size_um} µm: {what}"
+            layer = layer_of(bins, values, scene.frame_, name)
+            self.bins[size_um] = (what, layer)
+            scene.stack.add(layer, BINS)
+            scene.layers_changed.emit()
+
+        scene.tasks.ask(topic, read_bins, show)
+
+    def _take_away(self, scene: Scene, size_um: int) -> None:
+        if size_um in self.bins:
+            scene.stack.remove(self.bins.pop(size_um)[1])

@@ -1,0 +1,123 @@
+"""All layers of one segmentation: fills, outlines, chosen cells, Shapes; made when first shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .boundaries import BoundariesLayer
+from .categories import CategoryLayer
+from .lines import OutlineLayer, SelectionLayer
+from .stack import FILLS, LINES, SELECTION, SHAPES
+from .values import ValueLayer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_vhd.corrections.outlines import Outlines
+
+    from .frame import Frame
+    from .raster import CellRaster
+    from .stack import Stack
+
+    Rows = NDArray[np.int64]
+
+
+class CellsLayers:
+    """The layers of one segmentation.
+
+    Parameters
+    ----------
+    raster
+        Its cells.
+    frame
+        Of the sample.
+    stack
+        Where layers are put.
+    title
+        For the names of layers.
+    color
+        Of outlines, ``#RRGGBB``.
+    metadata
+        Makes the metadata of a layer.
+    columns
+        Reads further columns of the boundaries, for the features of shapes.
+
+    Attributes
+    ----------
+    lines, shapes
+        Always there; shapes are empty until first made visible.
+    """
+
+    def __init__(
+        self,
+        raster: CellRaster,
+        frame: Frame,
+        stack: Stack,
+        title: str,
+        color: str,
+        metadata: Callable[[], dict[str, Any]],
+        columns: Callable[[], dict[str, NDArray[np.float32]]],
+    ) -> None:
+        self.raster = raster
+        self._frame, self._stack, self._title, self._metadata = frame, stack, title, metadata
+        self._fills: CategoryLayer | None = None
+        self._numbers: ValueLayer | None = None
+        self._selection: SelectionLayer | None = None
+        self.lines = OutlineLayer(raster, frame, f"{title} outlines", color, metadata())
+        stack.add(self.lines.layer, LINES)
+        self.shapes = BoundariesLayer(
+            raster.outlines, columns, frame, f"{title} shapes", color, metadata()
+        )
+        self.shapes.layer.visible = False
+        stack.add(self.shapes.layer, SHAPES)
+
+    @property
+    def outlines(self) -> Outlines:
+        """Live outlines."""
+        return self.raster.outlines
+
+    @property
+    def fills(self) -> CategoryLayer:
+        """The Labels layer of categories."""
+        if self._fills is None:
+            self._fills = CategoryLayer(self.raster, self._frame, self._title, self._metadata())
+            self._stack.add(self._fills.layer, FILLS)
+        return self._fills
+
+    @property
+    def numbers(self) -> ValueLayer:
+        """The Image layer of numbers."""
+        if self._numbers is None:
+            name = f"{self._title} values"
+            self._numbers = ValueLayer(self.raster, self._frame, name, self._metadata())
+            self._stack.add(self._numbers.layer, FILLS)
+        return self._numbers
+
+    def show_fill(self, kind: str) -> None:
+        """Show the layer of ``"categorical"`` or ``"number"``, hide the other; else both."""
+        shown = {"categorical": self._fills, "number": self._numbers}
+        for own, layer in shown.items():
+            if layer is not None:
+                layer.layer.visible = own == kind
+
+    def choose(self, rows: Rows) -> None:
+        """Mark rows."""
+        if self._selection is None:
+            if not len(rows):
+                return
+            name = f"{self._title} selected"
+            self._selection = SelectionLayer(self.raster, self._frame, name)
+            self._stack.add(self._selection.layer, SELECTION)
+        self._selection.choose(rows, self.outlines.n_rows)
+
+    def refresh(self, outlines: bool) -> None:
+        """Read the pixels in view again: of fills, and of outlines where these changed."""
+        layers: list[Any] = [self._fills, self._numbers]
+        if outlines:
+            layers += [self.lines, self._selection]
+        for layer in layers:
+            if layer is not None and layer.layer.visible:
+                layer.refresh()

@@ -1,0 +1,146 @@
+"""Two segmentations beside each other: blinking, outlines over each other, or side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+from napari_vhd.exceptions import BadInputError
+
+from .image import image_layer, overview_layer
+from .lines import OutlineLayer
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from .scene import Scene
+
+MODES = ("off", "blink", "outlines", "side")
+
+
+class Comparison:
+    """Compares two segmentations of a Scene.
+
+    Side by side is napari's grid with two places, whose cameras are one: on the left everything
+    as it is, with the outlines of the first; on the right the H&E again, with those of the second.
+
+    Parameters
+    ----------
+    scene
+        Of the sample.
+
+    Attributes
+    ----------
+    mode
+        One of `MODES`.
+    """
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = ref(scene)
+        self.mode = "off"
+        self._pair = ("", "")
+        self._before: dict[str, bool] = {}
+        self._copies: list[Layer] = []
+        self._copied: OutlineLayer | None = None
+
+    def show(self, mode: str, first: str | None = None, second: str | None = None) -> None:
+        """Compare in one of `MODES`; None: the first two segmentations.
+
+        Raises
+        ------
+        BadInputError
+            Where there are no two.
+        """
+        scene = self._scene()
+        if scene is None:
+            return
+        if mode not in MODES:
+            raise BadInputError(f"{mode!r}: no way to compare; there are: {', '.join(MODES)}.")
+        names = list(scene.cells)
+        first = first or next(iter(names), "")
+        second = second or next((name for name in names if name != first), "")
+        self.end()
+        if mode == "off":
+            return
+        for name in (first, second):
+            if name not in scene.cells:
+                raise BadInputError(
+                    f"{scene.session.sample_id}: two segmentations are needed to compare; there "
+                    f"are: {', '.join(names) or 'none'}."
+                )
+        self.mode, self._pair = mode, (first, second)
+        self._before = {name: bool(c.lines.layer.visible) for name, c in scene.cells.items()}
+        both = {first, second} if mode == "outlines" else {first}
+        for name, cells in scene.cells.items():
+            cells.lines.layer.visible = name in both
+        if mode == "side":
+            self._split(scene, second)
+        scene.layers_changed.emit()
+
+    def blink(self, on: bool) -> None:
+        """Show the outlines of the second segmentation instead of the first, or back."""
+        scene = self._scene()
+        if scene is None or self.mode != "blink":
+            return
+        first, second = self._pair
+        scene.cells[first].lines.layer.visible = not on or first == second
+        scene.cells[second].lines.layer.visible = on or first == second
+
+    def refresh(self, boundaries: str) -> None:
+        """Read the copied outlines again after an edit of a segmentation."""
+        if self._copied is not None and boundaries == self._pair[1]:
+            self._copied.refresh()
+
+    def end(self) -> None:
+        """Show everything as it was before."""
+        scene = self._scene()
+        if scene is None or self.mode == "off":
+            return
+        if self._copies:
+            scene.viewer.layers.events.inserted.disconnect(self._on_layers)
+            scene.viewer.layers.events.removed.disconnect(self._on_layers)
+            scene.viewer.canvas.grid.enabled = False
+            for layer in self._copies:
+                if layer in scene.viewer.layers:
+                    scene.viewer.layers.remove(layer)
+            self._copies, self._copied = [], None
+        self.mode = "off"
+        for name, visible in self._before.items():
+            if name in scene.cells:
+                scene.cells[name].lines.layer.visible = visible
+        scene.layers_changed.emit()
+
+    def _split(self, scene: Scene, second: str) -> None:
+        prepared, cells = scene.prepared, scene.cells[second]
+        layers: list[Any] = []
+        if prepared.slide is not None:
+            layers.append(image_layer(prepared.slide, scene.frame_, "H&E of the slide (right)"))
+        if prepared.image is not None:
+            layers.append(image_layer(prepared.image, scene.frame_, "H&E (right)"))
+        if prepared.overview is not None:
+            name = "H&E of the slide (right)"
+            layers.append(overview_layer(*prepared.overview, scene.frame_, name))
+        name = f"{cells.lines.layer.name} (right)"
+        self._copied = OutlineLayer(cells.raster, scene.frame_, name, cells.lines.color, {})
+        layers.append(self._copied.layer)
+        active = scene.viewer.layers.selection.active
+        for layer in layers:
+            self._copies.append(layer)
+            scene.viewer.layers.append(layer)
+        scene.viewer.layers.selection.active = active
+        grid = scene.viewer.canvas.grid
+        grid.shape = (1, 2)
+        self._on_layers()
+        grid.enabled = True
+        scene.viewer.layers.events.inserted.connect(self._on_layers)
+        scene.viewer.layers.events.removed.connect(self._on_layers)
+
+    def _on_layers(self, _event: Any = None) -> None:
+        """Keep the copies, and nothing else, on the right."""
+        scene = self._scene()
+        if scene is None:
+            return
+        layers = scene.viewer.layers
+        copies = [layer for layer in self._copies if layer in layers]
+        if list(layers)[len(layers) - len(copies) :] == copies and len(copies) < len(layers):
+            scene.viewer.canvas.grid.stride = max(len(layers) - len(copies), 1)

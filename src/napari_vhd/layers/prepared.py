@@ -1,0 +1,95 @@
+"""What is slow about showing a sample, done before a layer is made: not for the GUI thread."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .coloring import Read, Wish, first_column, read
+from .frame import Frame
+from .raster import CellRaster
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_vhd.io.source_image import Pyramid
+    from napari_vhd.session import Session
+
+    Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A sample, ready to be shown. Make one with `of`.
+
+    Attributes
+    ----------
+    frame
+        Of the sample.
+    extent
+        xmin, ymin, xmax, ymax that pictures and cells cover, full-resolution px.
+    image, slide
+        H&E of the sample, and of the whole slide where that is more.
+    overview
+        Space Ranger's picture of the slide: pixels, px per pixel, origin; where no H&E is.
+    rasters
+        Cells of each segmentation, coarse levels drawn.
+    first
+        The column that colours the cells first, None: outlines only.
+    regions
+        As `Session.regions` gives them.
+    """
+
+    frame: Frame
+    extent: Box
+    image: Pyramid | None
+    slide: Pyramid | None
+    overview: tuple[Any, float, tuple[float, float]] | None
+    rasters: Mapping[str, CellRaster]
+    first: Read | None
+    regions: Any
+
+    @classmethod
+    def of(cls, session: Session, column: str | None = "") -> Prepared:
+        """Read what a Scene needs.
+
+        Parameters
+        ----------
+        session
+            Of the sample.
+        column
+            That colours the cells first; "": chosen; None: none.
+        """
+        source = session.source
+        frame = Frame.of(source.um_per_px)
+        image, slide = source.image(), source.slide_image()
+        overview = None if image is not None or slide is not None else source.hires()
+        extent = _extent(image or slide, overview)
+        names = session.segmentations()
+        rasters = {}
+        for name in names:
+            rasters[name] = CellRaster(session.outlines(name), extent)
+            rasters[name].prepare()
+        first = None
+        if names and column is not None:
+            chosen = column or first_column(session, names[0])
+            first = None if chosen is None else read(session, Wish(chosen, names[0]))
+        for raster in rasters.values():
+            extent = _joined(extent, raster.box)
+        regions = session.regions()
+        return cls(frame, extent, image, slide, overview, rasters, first, regions)
+
+
+def _extent(image: Pyramid | None, overview: Any) -> Box:
+    if image is not None:
+        return image.box
+    if overview is not None:
+        pixels, scale, (left, top) = overview
+        height, width = pixels.shape[:2]
+        return left, top, left + width * scale, top + height * scale
+    return 0.0, 0.0, 1.0, 1.0
+
+
+def _joined(one: Box, other: Box) -> Box:
+    low = (min(one[0], other[0]), min(one[1], other[1]))
+    return (*low, max(one[2], other[2]), max(one[3], other[3]))

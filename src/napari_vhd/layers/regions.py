@@ -1,0 +1,130 @@
+"""Regions of interest as Shapes: drawn, named, coloured, hidden and put in order.
+
+What a person does to the layer goes to the session; the layer shows what the session says.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from geopandas import GeoDataFrame
+    from napari.layers import Shapes
+
+    from .frame import Frame
+
+NAME = "regions"
+_FACE_ALPHA = "30"
+
+
+class RegionsLayer:
+    """The Shapes layer of a sample's regions.
+
+    Parameters
+    ----------
+    frame
+        Of the sample.
+    name
+        Of the layer.
+    drawn
+        Called with a polygon (full-resolution px) after one was drawn.
+    changed
+        Called with a region's name and its new polygon after its vertices were moved.
+    removed
+        Called with the names of regions that were deleted.
+
+    Attributes
+    ----------
+    layer
+        napari's.
+    names
+        Region of each shape.
+    """
+
+    def __init__(
+        self,
+        frame: Frame,
+        name: str,
+        drawn: Callable[[Any], None],
+        changed: Callable[[str, Any], None],
+        removed: Callable[[tuple[str, ...]], None],
+    ) -> None:
+        from napari.layers import Shapes as ShapesLayer
+
+        self._drawn, self._changed, self._removed = drawn, changed, removed
+        self.names: list[str] = []
+        self._writing = False
+        self.layer: Shapes = ShapesLayer(
+            ndim=2,
+            name=name,
+            edge_color="#FFD400",
+            face_color="#FFD40030",
+            edge_width=4.0,
+            **frame.vertices(),
+        )
+        self.layer.events.data.connect(self._on_data)
+
+    def show(self, regions: GeoDataFrame) -> None:
+        """Show regions: index name; columns color, visible, order; geometry in px."""
+        import pandas as pd
+        import shapely
+
+        shown = regions[regions["visible"].astype(bool)].sort_values("order")
+        rings, names, colors = [], [], []
+        for row in shown.itertuples():
+            for part in shapely.get_parts(row.geometry):
+                ring = shapely.get_coordinates(shapely.get_exterior_ring(part))
+                rings.append(ring[:-1, ::-1])
+                names.append(str(row.Index))
+                colors.append(str(row.color))
+        self._writing = True
+        try:
+            self.layer.data = []
+            self.layer.features = pd.DataFrame()
+            if rings:
+                self.layer.add(
+                    rings,
+                    shape_type="polygon",
+                    edge_width=4.0,
+                    edge_color=colors,
+                    face_color=[color + _FACE_ALPHA for color in colors],
+                )
+            self.names = names
+            self.layer.features = pd.DataFrame({"region": names})
+            self.layer.text = {"string": "{region}", "size": 11, "color": colors or "white"}
+        finally:
+            self._writing = False
+
+    def _on_data(self, event: Any) -> None:
+        if self._writing:
+            return
+        action = str(getattr(event.action, "value", event.action))
+        if action == "added" and self.layer.nshapes > len(self.names):
+            self._drawn(_polygon(self.layer.data[-1]))
+        elif action == "changed":
+            for index in sorted(set(event.data_indices)):
+                if 0 <= index < len(self.names):
+                    self._changed(self.names[index], self._polygon_of(self.names[index]))
+        elif action == "removed":
+            gone = {self.names[index] for index in event.data_indices if index < len(self.names)}
+            self._removed(tuple(sorted(gone)))
+
+    def _polygon_of(self, name: str) -> Any:
+        import shapely
+
+        parts = [
+            _polygon(corners)
+            for own, corners in zip(self.names, self.layer.data, strict=False)
+            if own == name
+        ]
+        return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _polygon(corners: Any) -> Any:
+    import shapely
+
+    return shapely.Polygon(np.asarray(corners)[:, -2:][:, ::-1])

@@ -1,0 +1,57 @@
+"""Our layers in a viewer's list: each kind above the one before, other layers left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+IMAGE, BINS, FILLS, LINES, SHAPES, SELECTION, REGIONS, PAINT = range(8)
+"""Kinds of layers, from the bottom up."""
+
+
+class Stack:
+    """Layers that were put into a viewer by us.
+
+    Parameters
+    ----------
+    layers
+        The viewer's list.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        self._all = layers
+        self._kind: dict[int, int] = {}
+        self._own: list[Layer] = []
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """Ours that are in the viewer still."""
+        return tuple(layer for layer in self._own if layer in self._all)
+
+    def add(self, layer: Layer, kind: int) -> None:
+        """Put a layer below all of ours that belong above it."""
+        above = [
+            place for place, other in enumerate(self._all) if self._kind.get(id(other), -1) > kind
+        ]
+        active = self._all.selection.active
+        self._own.append(layer)
+        self._kind[id(layer)] = kind
+        self._all.insert(above[0] if above else len(self._all), layer)
+        if active is not None and active in self._all:
+            # A layer that is made on the way must not take the tool out of a hand.
+            self._all.selection.active = active
+
+    def remove(self, layer: Layer) -> None:
+        """Take a layer out, if it is still there."""
+        if layer in self._own:
+            self._own.remove(layer)
+            del self._kind[id(layer)]
+        if layer in self._all:
+            self._all.remove(layer)
+
+    def clear(self) -> None:
+        """Take all of ours out."""
+        for layer in list(self._own):
+            self.remove(layer)

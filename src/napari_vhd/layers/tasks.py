@@ -1,0 +1,107 @@
+"""Slow reading beside the window, on one thread; results that nobody waits for are dropped."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from threading import Timer
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Dispatch = Callable[[Callable[[], None]], None]
+
+
+class Tasks:
+    """Runs what is slow, and says what it found where layers may be touched.
+
+    Parameters
+    ----------
+    dispatch
+        Calls a function soon in the thread that owns the layers, from whatever thread it is asked.
+        None: everything is done at once, in the calling thread.
+    failed
+        Called there with what was raised.
+    """
+
+    def __init__(self, dispatch: Dispatch | None, failed: Callable[[Exception], None]) -> None:
+        self._dispatch, self._failed = dispatch, failed
+        self._pool = None if dispatch is None else ThreadPoolExecutor(1, "napari-vhd-layers")
+        self._number: dict[str, int] = {}
+        self._timers: dict[str, Timer] = {}
+        self._closed = False
+
+    @property
+    def is_direct(self) -> bool:
+        """Whether everything is done at once, in the calling thread."""
+        return self._dispatch is None
+
+    def ask(self, topic: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        """Call a function; `then` is given its result, unless the topic was asked about again."""
+        number = self.forget(topic)
+        if self._pool is None:
+            then(function())
+            return
+
+        def deliver(step: Callable[[Any], None], found: Any) -> None:
+            if self._waits(topic, number):
+                step(found)
+
+        def work() -> None:
+            if not self._waits(topic, number):
+                return
+            try:
+                found = function()
+            except Exception as error:
+                # Whatever it is, the thread of the window is where it can be shown.
+                self.soon(partial(deliver, self._failed, error))
+            else:
+                self.soon(lambda: deliver(then, found))
+
+        self._pool.submit(work)
+
+    def forget(self, topic: str) -> int:
+        """Wait no longer for what was asked about a topic."""
+        number = self._number.get(topic, 0) + 1
+        self._number[topic] = number
+        return number
+
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call a function where layers may be touched."""
+        if self._closed:
+            return
+        if self._dispatch is None:
+            function()
+        else:
+            self._dispatch(function)
+
+    def later(self, topic: str, seconds: float, function: Callable[[], None]) -> None:
+        """Call a function once nothing was asked about the topic for a while."""
+        if self._dispatch is None:
+            function()
+            return
+        number = self.forget(topic)
+        if topic in self._timers:
+            self._timers[topic].cancel()
+
+        def call() -> None:
+            if self._waits(topic, number):
+                function()
+
+        timer = Timer(seconds, lambda: self.soon(call))
+        timer.daemon = True
+        self._timers[topic] = timer
+        timer.start()
+
+    def close(self) -> None:
+        """Wait for nothing any longer."""
+        self._closed = True
+        self._number.clear()
+        for timer in self._timers.values():
+            timer.cancel()
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _waits(self, topic: str, number: int) -> bool:
+        return not self._closed and self._number.get(topic) == number

@@ -1,0 +1,74 @@
+"""How a sample was looked at last: camera, colours, outlines, bins; as JSON holds it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any
+
+from napari_vhd.exceptions import VhdError
+
+if TYPE_CHECKING:
+    from .scene import Scene
+
+
+def state_of(scene: Scene) -> dict[str, Any]:
+    """Describe what a Scene shows."""
+    coloring, camera = scene.coloring, scene.camera
+    return {
+        "camera": {"center": list(camera.center), "zoom": camera.zoom},
+        "coloring": {
+            "column": coloring.column,
+            "boundaries": coloring.boundaries,
+            "computed": coloring.computed,
+            "hidden": sorted(one.name for one in coloring.categories if not one.visible),
+            "limits": None if coloring.limits is None else list(coloring.limits),
+            "only": None if coloring.only is None else list(coloring.only),
+            "colormap": coloring.colormap,
+        },
+        "outlines": {
+            name: {
+                "visible": style.visible,
+                "color": style.color,
+                "opacity": style.opacity,
+                "shapes": style.shapes,
+            }
+            for name, style in ((name, scene.outline_style(name)) for name in scene.cells)
+        },
+        "bins": {str(size): what for size, (what, _) in scene.background.bins.items()},
+        "visible": {layer.name: bool(layer.visible) for layer in scene.background.images},
+    }
+
+
+def restored(scene: Scene, state: dict[str, Any]) -> None:
+    """Show a sample as it was looked at; what is not there any more is left out."""
+    camera = state.get("camera", {})
+    if "center" in camera:
+        x, y = camera["center"]
+        scene.go_to(x, y, camera.get("zoom"))
+    for name, style in state.get("outlines", {}).items():
+        if name in scene.cells:
+            scene.set_outline_style(name, style["color"], style["opacity"])
+            scene.show_outlines(name, style["visible"])
+            scene.show_shapes(name, style["shapes"])
+    for layer in scene.background.images:
+        layer.visible = state.get("visible", {}).get(layer.name, layer.visible)
+    for size, what in state.get("bins", {}).items():
+        with contextlib.suppress(VhdError):
+            scene.show_bins(int(size), what)
+    coloring = state.get("coloring", {})
+    boundaries = coloring.get("boundaries") or next(iter(scene.cells), "")
+    if boundaries in scene.cells:
+        with contextlib.suppress(VhdError):
+            scene.color_again(
+                coloring.get("column"),
+                boundaries,
+                computed=bool(coloring.get("computed")),
+                hidden=coloring.get("hidden", ()),
+                limits=_pair(coloring.get("limits")),
+                only=_pair(coloring.get("only")),
+                colormap=coloring.get("colormap"),
+            )
+
+
+def _pair(values: Any) -> tuple[float, float] | None:
+    return None if values is None else (float(values[0]), float(values[1]))

@@ -1,0 +1,277 @@
+"""What a Scene is asked about the view: cells, outlines, bins, the camera, the paint window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_vhd.exceptions import BadInputError
+
+from .paint import PaintWindow
+from .stack import PAINT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Labels
+
+    from napari_vhd.session import Session
+
+    from .background import Background
+    from .camera import Camera
+    from .categories import CategoryLayer
+    from .cells import CellsLayers
+    from .coloring import Coloring, Read
+    from .comparison import Comparison
+    from .frame import Frame
+    from .stack import Stack
+    from .tasks import Tasks
+
+    Box = tuple[float, float, float, float]
+
+# After the camera has come to rest, Shapes show the cells in view.
+REST_S = 0.2
+_CLOSE = 2.0  # screen px for a full-resolution px, when a cell is gone to
+
+
+@dataclass(frozen=True)
+class OutlineStyle:
+    """How the outlines of a segmentation are drawn; `shapes`: as Shapes, too."""
+
+    visible: bool
+    color: str
+    opacity: float
+    shapes: bool
+
+
+class ViewVerbs:
+    """The part of a Scene that looks, points and chooses."""
+
+    session: Session
+    tasks: Tasks
+    camera: Camera
+    frame_: Frame
+    cells: dict[str, CellsLayers]
+    background: Background
+    comparison: Comparison
+    selection_changed: Any
+    layers_changed: Any
+    _stack: Stack
+    _coloring: Coloring
+    _read: Read | None
+    _hidden: set[str]
+    _selection: tuple[str, ...]
+    _paint: PaintWindow | None
+
+    # Cells
+
+    @property
+    def selection(self) -> tuple[str, ...]:
+        """Ids of the chosen cells."""
+        return self._selection
+
+    def pick(self, x: float, y: float) -> str | None:
+        """Give the cell that is drawn on top at a place (full-resolution px), None: there is none.
+
+        Cells of the coloured segmentation come first, then those whose outlines are shown.
+        """
+        for name in self._in_sight():
+            outlines = self.cells[name].outlines
+            row = outlines.pick(x, y)
+            if row >= 0:
+                return outlines.id_of(row)
+        return None
+
+    def _in_sight(self) -> list[str]:
+        shown = [
+            name
+            for name, cells in self.cells.items()
+            if cells.lines.layer.visible or cells.shapes.layer.visible
+        ]
+        first = self._coloring.boundaries if self._coloring.column is not None else ""
+        return list(dict.fromkeys([*([first] if first in self.cells else []), *shown]))
+
+    def select(self, ids: Iterable[str]) -> None:
+        """Choose cells, of any segmentation; ids of cells that are not there are left out."""
+        wanted = list(dict.fromkeys(ids))
+        known: set[str] = set()
+        for cells in self.cells.values():
+            rows = cells.outlines.rows_of(wanted)
+            rows = rows[rows >= 0]
+            cells.choose(rows)
+            known.update(cells.outlines.ids_of(rows))
+        selection = tuple(cell for cell in wanted if cell in known)
+        if selection != self._selection:
+            self._selection = selection
+            self.selection_changed.emit(selection)
+
+    def select_within(self, polygon: Any) -> None:
+        """Choose the cells of the coloured segmentation whose centroid lies in a polygon (px)."""
+        name = next(iter(self._in_sight()), next(iter(self.cells), ""))
+        if name:
+            outlines = self.cells[name].outlines
+            self.select(outlines.ids_of(outlines.within(polygon)))
+
+    # Outlines
+
+    def show_outlines(self, boundaries: str, visible: bool) -> None:
+        """Show or hide the outlines of a segmentation."""
+        self.cells[boundaries].lines.layer.visible = visible
+
+    def show_shapes(self, boundaries: str, visible: bool) -> None:
+        """Show or hide a segmentation as napari Shapes; they are made when first shown."""
+        self.cells[boundaries].shapes.layer.visible = visible
+
+    def set_outline_style(self, boundaries: str, color: str, opacity: float) -> None:
+        """Draw the outlines of a segmentation in a colour (``#RRGGBB``) and opacity (0 to 1)."""
+        cells = self.cells[boundaries]
+        if color != cells.lines.color:
+            cells.lines.set_color(color)
+            cells.shapes.set_color(color)
+        for layer in (cells.lines.layer, cells.shapes.layer):
+            layer.opacity = opacity
+        self.layers_changed.emit()
+
+    def outline_style(self, boundaries: str) -> OutlineStyle:
+        """Say how the outlines of a segmentation are drawn."""
+        cells = self.cells[boundaries]
+        lines = cells.lines
+        return OutlineStyle(
+            bool(lines.layer.visible),
+            lines.color,
+            float(lines.layer.opacity),
+            bool(cells.shapes.layer.visible),
+        )
+
+    def _update_shapes(self) -> None:
+        """Show as Shapes the cells that are in view now."""
+        for cells in self.cells.values():
+            if cells.shapes.layer.visible:
+                cells.shapes.show(self.camera.box())
+
+    def _on_shapes_visible(self) -> None:
+        self._update_shapes()
+
+    def _on_camera(self) -> None:
+        if any(c.shapes.layer.visible and not c.shapes.whole for c in self.cells.values()):
+            self.tasks.later("shapes", REST_S, self._update_shapes)
+
+    # Bins and pictures
+
+    def show_bins(self, size_um: int, what: str | None) -> None:
+        """Show bins of a size (µm) as a picture.
+
+        Parameters
+        ----------
+        size_um
+            2, 8 or 16.
+        what
+            ``"total"``, ``"gene:<symbol>"`` or a column of their table; None: hide them.
+
+        Raises
+        ------
+        BadInputError
+            Where there are no such bins (with `dispatch`: `failed` is told).
+        """
+        self.background.show_bins(size_um, what)
+
+    def compare(self, mode: str, first: str | None = None, second: str | None = None) -> None:
+        """Compare two segmentations: ``"off"``, ``"blink"``, ``"outlines"`` or ``"side"``."""
+        self.comparison.show(mode, first, second)
+
+    def blink(self, on: bool) -> None:
+        """While comparing by blinking: show the second segmentation, or the first again."""
+        self.comparison.blink(on)
+
+    # The camera
+
+    def view_box(self) -> Box:
+        """Give what is in view: xmin, ymin, xmax, ymax, full-resolution px."""
+        return self.camera.box()
+
+    def show_box(self, xmin: float, ymin: float, xmax: float, ymax: float) -> None:
+        """Look at a box (full-resolution px) as a whole."""
+        self.camera.show(xmin, ymin, xmax, ymax)
+
+    def go_to(self, x: float, y: float, zoom: float | None = None) -> None:
+        """Look at a place in full-resolution px; zoom: screen px for one of them."""
+        self.camera.go_to(x, y, zoom)
+
+    def go_to_cell(self, cell_id: str) -> None:
+        """Look at a cell closely, and choose it.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such cell.
+        """
+        for cells in self.cells.values():
+            row = cells.outlines.row_of(cell_id)
+            if row >= 0:
+                x, y = cells.outlines.centroids[row].tolist()
+                self.camera.go_to(x, y, max(self.camera.zoom, _CLOSE))
+                self.select((cell_id,))
+                return
+        raise BadInputError(f"{self.session.sample_id}: there is no cell {cell_id!r}.")
+
+    # Painting
+
+    def paint_window(self) -> Labels:
+        """Open a window over the view in which the labels can be painted; gives its layer.
+
+        Its pixels are codes: 0 no cell, 1 the first category, and so on.
+
+        Raises
+        ------
+        BadInputError
+            Where the cells are not coloured by a categorical column.
+        """
+        if self._read is None or self._read.codes is None or self._coloring.computed:
+            raise BadInputError(
+                "There are no labels to paint; colour the cells by reviewed labels first: domains, "
+                "cell types or your own."
+            )
+        self.end_paint()
+        cells = self.cells[self._coloring.boundaries]
+        self._paint = PaintWindow(
+            cells.raster,
+            self._read.codes,
+            self._hidden,
+            self.camera.box(),
+            self.frame_,
+            f"paint {self._coloring.title}",
+        )
+        self._stack.add(self._paint.layer, PAINT)
+        cells.fills.layer.visible = False
+        self.layers_changed.emit()
+        return self._paint.layer
+
+    def end_paint(self) -> None:
+        """Take the paint window away."""
+        paint, self._paint = self._paint, None
+        if paint is not None:
+            self._stack.remove(paint.layer)
+            if self._coloring.kind == "categorical":
+                self.cells[self._coloring.boundaries].fills.layer.visible = True
+            self.layers_changed.emit()
+
+    @property
+    def painting(self) -> PaintWindow | None:
+        """The open paint window."""
+        return self._paint
+
+    def _restyle_paint(self, fills: CategoryLayer) -> None:
+        if self._paint is not None and fills.codes is not None:
+            self._paint.show(fills.codes, self._hidden)
+
+    def rewrite_paint(self, boxes: Iterable[Box]) -> None:
+        """Write boxes (full-resolution px) of the paint window anew, whole cells as they are."""
+        if self._paint is not None and self._read is not None and self._read.codes is not None:
+            self._paint.rewrite(self._read.codes, boxes)
+
+
+def boxes_of(bounds: np.ndarray) -> list[Box]:
+    """Take bounds (n, 4) of cells as boxes."""
+    return [tuple(box) for box in bounds[~np.isnan(bounds[:, 0])].tolist()]
