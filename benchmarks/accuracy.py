@@ -20,7 +20,8 @@ import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.io import frames
-from napari_vhd.stages.aggregation import DEFAULT_RATIO, bins_within
+from napari_vhd.stages.aggregation import DEFAULT_RATIO
+from napari_vhd.stages.counting import bins_within
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -21,8 +21,8 @@ from napari_vhd.corrections.recount import Counter
 from napari_vhd.io.bin_counts import BinCounts
 from napari_vhd.io.bin_grid import BinGrid
 from napari_vhd.io.visium_hd import quiet
-from napari_vhd.stages import aggregation
-from napari_vhd.stages.aggregation import Rule
+from napari_vhd.stages import aggregation, counting
+from napari_vhd.stages.counting import Rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -159,7 +159,7 @@ class Slide:
     def in_full(self) -> dict[str, Any]:
         """Count all cells by the recorded rule."""
         kept = self.computed.varm.get(keys.AGGREGATION)
-        components = aggregation.recorded_components(self.rule, kept, GENES)
+        components = counting.recorded_components(self.rule, kept, GENES)
         table, _ = aggregation.counted(self.sdata(), "demo", self.rule, components)
         return {cell: table.X[[row]] for row, cell in enumerate(table.obs_names)}
 
@@ -265,7 +265,7 @@ def test_bins_are_found_on_a_turned_grid_as_by_looking_at_each():
     outlines = [blob(rng) for _ in range(30)]
     outlines += [shapely.box(*CORNER - 50, *CORNER + SIDE * PITCH + 50), shapely.Polygon()]
     found = BinGrid.of(table).within([*outlines, None])
-    looked_at = aggregation.bins_within(outlines, table.obsm[keys.SPATIAL])
+    looked_at = counting.bins_within(outlines, table.obsm[keys.SPATIAL])
     assert (found[:-1] != looked_at).nnz == 0
     assert found[-1].nnz == 0
     assert found[-3].nnz == table.n_obs

@@ -19,8 +19,8 @@ from napari_vhd import keys
 from napari_vhd.exceptions import StageError
 from napari_vhd.io.visium_hd import quiet
 from napari_vhd.parameters import AggregationParameters
-from napari_vhd.stages import aggregation
-from napari_vhd.stages.aggregation import Rule, bins_within, profiles, shared, unshared
+from napari_vhd.stages import aggregation, counting
+from napari_vhd.stages.counting import Rule, bins_within, profiles, shared, unshared
 
 if TYPE_CHECKING:
     from anndata import AnnData
@@ -155,7 +155,7 @@ def test_the_kept_rule_counts_one_cell_as_all_were_counted(make_sample):
     rule, bins = Rule.of(table), sdata[keys.bin_table(2)]
     inside = bins_within(list(OUTLINES.values()), bins.obsm[keys.SPATIAL], rule.expansion_px)
     components = table.varm[keys.AGGREGATION]
-    again = aggregation.share_out(
+    again = counting.share_out(
         inside,
         profiles(unshared(inside) @ bins.X, components),
         profiles(bins.X[shared(inside)], components),

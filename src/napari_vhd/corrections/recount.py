@@ -21,8 +21,8 @@ import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.io.bin_counts import BinCounts
-from napari_vhd.stages import aggregation
-from napari_vhd.stages.aggregation import Rule
+from napari_vhd.stages import counting
+from napari_vhd.stages.counting import Rule
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ class Counter:
     ) -> None:
         self.bins = bins
         self.rule = rule
-        self._components = aggregation.recorded_components(rule, components, bins.n_genes)
+        self._components = counting.recorded_components(rule, components, bins.n_genes)
 
     @classmethod
     def open(cls, store: Path) -> Counter | None:
@@ -134,16 +134,10 @@ class Counter:
             return self._shared_out(outlines, changed, before)
         rows = np.unique(changed[outlines.alive[changed]])
         membership = self._within(outlines.geometries(rows))
-        return Recounted(rows, self._counts(membership), membership)
+        return Recounted(rows, self.bins.summed(membership), membership)
 
     def _within(self, geometries: Any) -> csr_matrix:
-        return self.bins.grid.within(aggregation.grown(geometries, self.rule.expansion_px))
-
-    def _counts(self, membership: csr_matrix) -> csr_matrix:
-        local, bins = _compact(membership)
-        counts = (local.astype(np.float32) @ self.bins.rows(bins)).tocsr()
-        counts.sort_indices()
-        return counts
+        return self.bins.grid.within(counting.grown(geometries, self.rule.expansion_px))
 
     def _shared_out(self, outlines: Outlines, changed: Rows, before: Sequence[Any]) -> Recounted:
         """Count where every bin is in one cell only."""
@@ -174,7 +168,7 @@ class Counter:
         kept = np.flatnonzero(outlines.alive[rows] & (differs | edited))
         kept = kept[np.argsort(rows[kept])]
         membership = _renamed(now[kept], bins[now[kept].indices], self.bins.n_bins)
-        return Recounted(rows[kept], self._counts(membership), membership)
+        return Recounted(rows[kept], self.bins.summed(membership), membership)
 
     def _around(self, outlines: Outlines, boxes: NDArray[np.float64]) -> Rows:
         """Rows whose grown outlines may be reached from boxes (n, 4) in `LOOKED_AT_STEPS` steps."""
@@ -202,7 +196,7 @@ class Counter:
         asked = _reached(membership, near, 1)
         wanted = np.unique(membership[asked].indices)
         counts = self.bins.rows(bins[wanted])
-        shares = aggregation.shared_out(membership[:, wanted], counts, ids, self._components)
+        shares = counting.shared_out(membership[:, wanted], counts, ids, self._components)
         mine = (diags(near.astype(np.int8)) @ shares.membership).tocoo()
         there = mine.data > 0
         place = (mine.row[there], wanted[mine.col[there]])
@@ -215,12 +209,6 @@ def _renamed(membership: csr_matrix, columns: Rows, number: int) -> csr_matrix:
 
     entries = (membership.data, columns, membership.indptr)
     return csr_matrix(entries, shape=(membership.shape[0], number))
-
-
-def _compact(membership: csr_matrix) -> tuple[csr_matrix, Rows]:
-    """Leave out the bins that are in no cell; gives their rows in the table, ascending, too."""
-    bins, column = np.unique(membership.indices, return_inverse=True)
-    return _renamed(membership, column, len(bins)), bins.astype(np.int64)
 
 
 def _reached(membership: csr_matrix, seeds: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:

@@ -112,12 +112,7 @@ class BinCounts:
         return self.grid.n_bins
 
     def rows(self, bins: NDArray[Any]) -> csr_matrix:
-        """Give the counts of some bins.
-
-        Parameters
-        ----------
-        bins
-            Rows of the table, ascending: so that each chunk is met once.
+        """Give the counts of some bins (rows of the table, in any order).
 
         Returns
         -------
@@ -126,21 +121,57 @@ class BinCounts:
         """
         from scipy.sparse import csr_matrix
 
+        return csr_matrix(self._entries(bins), shape=(len(bins), self.n_genes))
+
+    def summed(self, membership: csr_matrix) -> csr_matrix:
+        """Add up the counts of the bins of each cell.
+
+        Parameters
+        ----------
+        membership
+            (cells, bins), 1 where the bin is in the cell.
+
+        Returns
+        -------
+        csr_matrix
+            (cells, genes), float32: membership × counts, to the last bit as these are whole.
+        """
+        from scipy.sparse import csr_matrix
+
+        data, genes, edges = self._entries(membership.indices)
+        shape = (membership.shape[0], self.n_genes)
+        counts = csr_matrix((data, genes, edges[membership.indptr]), shape=shape)
+        counts.sum_duplicates()
+        return counts
+
+    def _entries(
+        self, bins: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.int64]]:
+        """Give counts and genes of bins, one bin after the other, and where each begins."""
         starts = self._indptr[bins].astype(np.int64)
-        lengths = self._indptr[np.asarray(bins) + 1].astype(np.int64) - starts
-        indptr = np.concatenate([[0], np.cumsum(lengths)])
-        where = np.arange(indptr[-1]) + np.repeat(starts - indptr[:-1], lengths)
-        indices = np.empty(len(where), dtype=np.int32)
+        lengths = self._indptr[np.asarray(bins) + 1] - starts
+        edges = np.zeros(len(lengths) + 1, dtype=np.int64)
+        np.cumsum(lengths, out=edges[1:])
+        where = np.arange(edges[-1]) + np.repeat(starts - edges[:-1], lengths)
+        genes = np.empty(len(where), dtype=np.int32)
         data = np.empty(len(where), dtype=np.float32)
         numbers = where // self._chunk
-        edges = np.flatnonzero(np.diff(numbers, prepend=-1, append=-1))
-        for start, stop in pairwise(edges.tolist()):
+        steps = np.diff(numbers)
+        # Each chunk is met once, or all of them would pass through the cache again and again.
+        order = np.argsort(numbers, kind="stable") if (steps < 0).any() else slice(None)
+        if isinstance(order, np.ndarray):
+            where, numbers = where[order], numbers[order]
+            steps = np.diff(numbers)
+        cuts = [0, *(np.flatnonzero(steps) + 1).tolist(), len(where)] if len(where) else []
+        found_genes, found_data = np.empty_like(genes), np.empty_like(data)
+        for start, stop in pairwise(cuts):
             number = int(numbers[start])
             here = where[start:stop] - number * self._chunk
-            chunk_indices, chunk_data = self._read(number)
-            indices[start:stop] = chunk_indices[here]
-            data[start:stop] = chunk_data[here]
-        return csr_matrix((data, indices, indptr), shape=(len(bins), self.n_genes))
+            chunk_genes, chunk_data = self._read(number)
+            found_genes[start:stop] = chunk_genes[here]
+            found_data[start:stop] = chunk_data[here]
+        genes[order], data[order] = found_genes, found_data
+        return data, genes, edges
 
     def _read(self, number: int) -> tuple[NDArray[Any], NDArray[Any]]:
         """Give one chunk of indices and data, from those kept or from the store."""

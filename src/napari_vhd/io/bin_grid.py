@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from scipy.sparse import csr_matrix
 
     Indices = NDArray[np.int64]
+    Rows = NDArray[np.int32]
 
 # Candidates that are looked at together: bounds the memory of counting a whole slide.
 _BLOCK = 2_000_000
@@ -85,49 +86,53 @@ class BinGrid:
         # Copies, because a prepared outline must not be used by another thread meanwhile.
         outlines = shapely.force_2d(np.asarray(outlines, dtype=object))
         shapely.prepare(outlines)
-        owners, found = [np.empty(0, dtype=np.int64)], [np.empty(0, dtype=np.int64)]
+        found, many = [], np.zeros(len(outlines) + 1, dtype=np.int32)
         for owner, bins in self._blocks(*self._boxes(shapely.bounds(outlines))):
             inside = shapely.intersects_xy(outlines[owner], *self.centres[bins].T)
-            owners.append(owner[inside])
             found.append(bins[inside])
-        place = (np.concatenate(owners), np.concatenate(found))
-        ones = np.ones(len(place[0]), dtype=np.int8)
-        result = csr_matrix((ones, place), shape=(len(outlines), self.n_bins))
+            many[1:] += np.bincount(owner[inside], minlength=len(outlines))
+        indices = np.concatenate(found) if found else np.empty(0, dtype=np.int32)
+        edges = np.cumsum(many, dtype=np.int32 if len(indices) < 2**31 else np.int64)
+        entries = (np.ones(len(indices), dtype=np.int8), indices, edges)
+        result = csr_matrix(entries, shape=(len(outlines), self.n_bins))
         result.sort_indices()
         return result
 
     def _boxes(self, bounds: NDArray[np.float64]) -> tuple[Indices, Indices]:
         """First step of the grid (n, 2: column, row) under each box, and how many (n, 2)."""
-        there = np.asarray(np.isfinite(bounds).all(axis=1))
-        xmin, ymin, xmax, ymax = np.where(there[:, None], bounds, 0.0).T
-        corners = np.array([[xmin, ymin], [xmax, ymin], [xmin, ymax], [xmax, ymax]])
-        places = np.einsum("ij,kjn->nki", self._to_grid[:2, :2], corners) + self._to_grid[:2, 2]
-        size = np.array(self._table_row.shape[::-1])
-        low = np.ceil(places.min(axis=1) - self._margin).clip(0, size).astype(np.int64)
-        high = np.floor(places.max(axis=1) + self._margin).clip(-1, size - 1).astype(np.int64)
+        half = (bounds[:, 2:] - bounds[:, :2]) / 2
+        turned = self._to_grid[:2, :2].T
+        centre = (bounds[:, :2] + half) @ turned + self._to_grid[:2, 2]
+        reach = half @ np.abs(turned) + self._margin
+        # No outline, no bounds: nothing is as small as NaN.
+        last = np.array(self._table_row.shape[::-1]) - 1
+        low = np.fmin(np.fmax(np.ceil(centre - reach), 0), last + 1).astype(np.int64)
+        high = np.fmin(np.fmax(np.floor(centre + reach), -1), last).astype(np.int64)
         many = np.maximum(high - low + 1, 0)
-        many[~there] = 0
+        many[np.isnan(centre[:, 0])] = 0
         return low, many
 
-    def _blocks(self, low: Indices, many: Indices) -> Iterator[tuple[Indices, Indices]]:
+    def _blocks(self, low: Indices, many: Indices) -> Iterator[tuple[Indices, Rows]]:
         """Pairs of outline and bin that lies in its box, some outlines at a time."""
-        totals = many.prod(axis=1)
+        totals = many[:, 0] * many[:, 1]
         ends = np.cumsum(totals)
-        cuts = np.searchsorted(ends, np.arange(_BLOCK, ends[-1] if len(ends) else 0, _BLOCK))
-        edges = np.unique([0, *(cuts + 1), len(totals)]).tolist()
+        edges = [0, len(totals)]
+        if len(totals) and ends[-1] > _BLOCK:
+            cuts = np.searchsorted(ends, np.arange(_BLOCK, ends[-1], _BLOCK)) + 1
+            edges = np.unique([0, *cuts, len(totals)]).tolist()
         for start, stop in pairwise(edges):
             yield self._pairs(low, many, totals, start, stop)
 
     def _pairs(
         self, low: Indices, many: Indices, totals: Indices, start: int, stop: int
-    ) -> tuple[Indices, Indices]:
+    ) -> tuple[Indices, Rows]:
         owner = np.repeat(np.arange(start, stop), totals[start:stop])
         first = np.cumsum(totals[start:stop]) - totals[start:stop]
         step = np.arange(len(owner)) - np.repeat(first, totals[start:stop])
         wide = many[owner, 0]
         bins = self._table_row[low[owner, 1] + step // wide, low[owner, 0] + step % wide]
         there = bins >= 0
-        return owner[there], bins[there].astype(np.int64)
+        return owner[there], bins[there]
 
     def _fit(self, row: Indices, col: Indices) -> NDArray[np.float64]:
         """Fit the 3 × 3 matrix from full-resolution px to the grid (column, row)."""

@@ -1,0 +1,128 @@
+"""Corrections on a sample of any size: new counts, and what an edit costs until it is durable.
+
+    python benchmarks/corrections.py [--cells 12000] [--genes 18000] [--edits 200] [--no-overlap]
+
+Makes a run folder without engines (`synthetic_run.py`) and prints one JSON object on its last line.
+Times are CPU seconds of this process where the name says so: others may use the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import synthetic_run
+
+from napari_vhd import keys
+from napari_vhd.corrections.outlines import Outlines
+from napari_vhd.corrections.recount import Counter
+from napari_vhd.stages import aggregation, counting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_vhd.io.store import RunStore
+
+FULL_REPEATS = 3
+
+
+def main() -> None:
+    """Measure."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, default=12_000)
+    parser.add_argument("--genes", type=int, default=18_000)
+    parser.add_argument("--edits", type=int, default=200)
+    parser.add_argument("--no-overlap", action="store_true")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        started = time.process_time()
+        store = synthetic_run.make(
+            Path(folder), options.cells, options.genes, no_overlap=options.no_overlap
+        )
+        print(f"made in {time.process_time() - started:.0f} s CPU")
+        figures: dict[str, Any] = {"cells": options.cells, "genes": options.genes}
+        figures |= counts_figures(store, options.edits)
+    figures["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(json.dumps(figures))
+
+
+def cpu_ms(function: Callable[[], Any]) -> float:
+    """CPU time of this process, ms."""
+    started = time.process_time()
+    function()
+    return 1e3 * (time.process_time() - started)
+
+
+def spread(values: list[float]) -> list[float]:
+    """Median and 99th percentile."""
+    return [round(float(np.percentile(values, share)), 3) for share in (50, 99)]
+
+
+def counts_figures(store: RunStore, edits: int) -> dict[str, Any]:
+    """Measure new counts of edited cells against counting all cells, in the same process."""
+    sdata = store.sdata()
+    path = store.version_dir(store.version()) / keys.STORE
+    opened = time.process_time()
+    counter = Counter.open(path)
+    opened = time.process_time() - opened
+    if counter is None:
+        raise RuntimeError(f"{path}: has no counted cells")
+    frame = sdata.shapes[keys.PROSEG]
+    outlines = Outlines(keys.PROSEG, list(frame.index), frame.geometry.to_numpy())
+    bare, whole = full_count(sdata, counter)
+    rng = np.random.default_rng(1)
+    chosen = [str(cell) for cell in rng.choice(frame.index, edits)]
+    first = [edited(counter, outlines, cell, 3.0) for cell in chosen]
+    again = [edited(counter, outlines, cell, -2.0) for cell in chosen[-edits // 4 :]]
+    return {
+        "bins": counter.bins.n_bins,
+        "no_overlap": counter.rule.no_overlap,
+        "open_counter_cpu_s": round(opened, 2),
+        "full_aggregation_cpu_ms": round(whole),
+        "full_aggregation_without_table_cpu_ms": round(bare),
+        "new_counts_cpu_ms_p50_p99": spread(again),
+        "new_counts_first_read_cpu_ms_p50_p99": spread(first),
+        "times_faster": round(whole / spread(again)[0]),
+        "times_faster_first_read": round(whole / spread(first)[0]),
+        "times_faster_than_without_table": round(bare / spread(again)[0]),
+    }
+
+
+def full_count(sdata: Any, counter: Counter) -> tuple[float, float]:
+    """Ms of counting all cells by the recorded rule: the sums alone, and the stage's table."""
+    bins = sdata.tables[keys.bin_table(2)]
+    outlines = sdata.shapes[keys.PROSEG].geometry.to_numpy()
+    ids = sdata.shapes[keys.PROSEG].index
+    components = sdata.tables[keys.CELLS].varm.get(keys.AGGREGATION)
+    expected = sdata.tables[keys.CELLS].X
+
+    def count() -> None:
+        grown = counting.grown(outlines, counter.rule.expansion_px)
+        membership = counter.bins.grid.within(grown)
+        if counter.rule.no_overlap:
+            membership = counting.shared_out(membership, bins.X, ids, components).membership
+        counts = membership @ bins.X
+        if counts.sum() != expected.sum():
+            raise RuntimeError("the full count is not that of the stage")
+
+    def stage() -> None:
+        aggregation.counted(sdata, synthetic_run.SAMPLE, counter.rule, components)
+
+    return tuple(min(cpu_ms(one) for _ in range(FULL_REPEATS)) for one in (count, stage))
+
+
+def edited(counter: Counter, outlines: Outlines, cell: str, by_px: float) -> float:
+    """Ms of the new counts of a cell that was redrawn."""
+    before = outlines.geometry(cell)
+    row = outlines.put(cell, before.buffer(by_px))
+    return cpu_ms(lambda: counter.recount(outlines, [row], [before]))
+
+
+if __name__ == "__main__":
+    main()
