@@ -8,19 +8,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from matplotlib.patches import Patch
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
 
-from . import domains, elbow, qc, scores, sheet, tables
+from . import domains, elbow, qc, scores, screen, sheet, tables
 from .colors import categories
 from .geometry import NOTHING, Box
 from .view import Places, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from anndata import AnnData
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from numpy.typing import NDArray
 
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
 
 _PANEL = (3.3, 2.3)
 _WIDE = 3.2
+_LEGEND_GAP = 0.5
 
 
 class _Nowhere:
@@ -125,7 +129,7 @@ def draw_composition(view: View, column: str, by: str) -> Drawn:
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     names = groups.names[: groups.named]
     size = (_WIDE, max(1.4, 0.34 * len(names)))
-    figure, (axes,) = sheet.lay_out(1, size, 1, f"{column} in each {by} · {view.name}")
+    figure, (axes,) = sheet.lay_out(1, size, 1, f"{column}\nin each {by}\n{view.name}")
     left = np.zeros(len(names))
     for part in range(parts.named):
         axes.barh(
@@ -138,10 +142,22 @@ def draw_composition(view: View, column: str, by: str) -> Drawn:
     axes.invert_yaxis()
     axes.set_xlim(0, 100)
     sheet.dress_plot(axes, "% of the cells with a label", "")
-    sheet.legend(axes, parts, column)
+    _legend_below(axes, parts, size[1])
     table = pd.DataFrame(counts, index=list(names), columns=list(parts.names[: parts.named]))
     data = table.rename_axis(by).reset_index().melt(by, var_name=column, value_name="cells")
     return Drawn(figure, data)
+
+
+def _legend_below(axes: Axes, shown: Categories, height: float) -> None:
+    """List the categories under a plot, `height` inches high: a dock is narrow."""
+    entries = [
+        Patch(facecolor=color, edgecolor="#555555", linewidth=0.5, label=name)
+        for name, color in zip(shown.names[: shown.named], shown.colors, strict=False)
+    ]
+    axes.legend(
+        handles=entries, loc="upper left", bbox_to_anchor=(-0.3, -_LEGEND_GAP / height),
+        ncols=2, frameon=False, fontsize=sheet.SMALL, handlelength=1.1, columnspacing=1.0,
+    )  # fmt: skip
 
 
 def draw_elbow(view: View, column: str, by: str) -> Drawn:
@@ -243,3 +259,38 @@ KINDS = {
     "scores": Kind("Scores (dots)", draw_score_dots, 1),
     "markers": Kind("Marker genes (dots)", draw_marker_dots, 1, genes=True),
 }
+
+
+def save(drawn: Drawn, path: Path, moved: Mapping[str, float] | None = None) -> Path:
+    """Write a figure as PNG or SVG, or its numbers as CSV, by the file's ending.
+
+    Parameters
+    ----------
+    drawn
+        What is written.
+    path
+        Replaced whole if it is there.
+    moved
+        Where the lines of filters stand now, by parameter.
+
+    Raises
+    ------
+    BadInputError
+        For another ending.
+    """
+    if path.suffix.lower() == ".csv":
+        drawn.data.to_csv(path, index=False)
+        return path
+    if path.suffix.lower() not in {".png", ".svg"}:
+        raise BadInputError(f"{path}: figures are saved as .png, .svg or .csv; change the ending.")
+    lines = []
+    for limit in drawn.limits:
+        value = (moved or {}).get(limit.parameter, limit.value)
+        lines.append(limit.axes.axvline(value, color=qc.LIMIT_COLOR, linewidth=1.6))
+        sheet.panel_title(limit.axes, limit.sentence.format(value))
+    try:
+        return screen.write(drawn.figure, path)
+    finally:
+        # The figure stays on the screen, where the lines are drawn apart.
+        for line in lines:
+            line.remove()

@@ -17,8 +17,9 @@ from .parts.theme import icon, theme_color
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_vhd.corrections.readings import Card
     from napari_vhd.layers.scene import Scene
-    from napari_vhd.session import Card, Session
+    from napari_vhd.session import Session
 
     from .parts.gathering import Cells
 

@@ -22,10 +22,13 @@ class Current:
         Emitted on the GUI thread after another sample was opened, or the open one closed.
     region_run_requested
         Names of the regions inside which a person wants the pipeline to be run.
+    parameter_chosen
+        Parameter of the config file and the value that a person chose for the next run.
     """
 
     scene_changed = Signal()
     region_run_requested = Signal(tuple)
+    parameter_chosen = Signal(str, object)
 
     def __init__(self) -> None:
         self._scene: Scene | None = None

@@ -17,21 +17,26 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
+from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX
+from napari_vhd.layers.categories import DROPPED
 from napari_vhd.review.summary import Distribution
 
 from .parts.category_table import CategoryTable, Row
-from .parts.column_choice import Choice, ColumnChoice, GeneField
+from .parts.column_choice import Choice, ColumnChoice, GeneField, choice_of
+from .parts.gathering import dropped_reasons
 from .parts.numbers_panel import NumbersPanel
 from .parts.outlines_panel import OutlinesPanel
 from .parts.scene_dock import SceneDock
 from .parts.theme import theme_color
-from .parts.wording import GENE, title_of
+from .parts.wording import title_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_vhd.layers.scene import Coloring, Scene
-    from napari_vhd.session import Column, Session
+    from napari_vhd.corrections.catalogue import Column
+    from napari_vhd.layers.coloring import Coloring
+    from napari_vhd.layers.scene import Scene
+    from napari_vhd.session import Session
 
 _OUTLINES_ONLY = ""
 _NO_COLUMNS = "No colours: outlines only. Run the domains or cell types to have labels to show."
@@ -153,7 +158,7 @@ class LegendDock(SceneDock):
     def _show_columns(self, found: tuple[tuple[Column, ...], tuple[str, ...]]) -> None:
         self._columns, genes = found
         choices = [Choice(_OUTLINES_ONLY, "Outlines only")]
-        choices += [Choice(c.name, c.title, c.group) for c in self._columns]
+        choices += [choice_of(column) for column in self._columns]
         self.column.set_choices(choices)
         self.gene.set_genes(genes)
         self._on_coloring_changed()
@@ -163,10 +168,10 @@ class LegendDock(SceneDock):
             return
         coloring = self.scene.coloring
         column = coloring.column or _OUTLINES_ONLY
-        is_gene = column.startswith(GENE)
+        is_gene = column.startswith(GENE_PREFIX)
         self.column.set_current("" if is_gene else column)
         with signals_blocked(self.gene), signals_blocked(self.computed):
-            self.gene.setText(column.removeprefix(GENE) if is_gene else "")
+            self.gene.setText(column.removeprefix(GENE_PREFIX) if is_gene else "")
             self.computed.setChecked(coloring.computed)
         self.computed.setEnabled(bool(column) and not is_gene)
         place = self.boundaries.findData(coloring.boundaries)
@@ -176,7 +181,7 @@ class LegendDock(SceneDock):
             self._kinds.setCurrentIndex(0)
             self.told.setText("" if len(self._columns) else _NO_COLUMNS)
             self._shown = None
-        elif coloring.kind == "categorical":
+        elif coloring.kind == CATEGORICAL:
             self._show_categories(coloring)
         else:
             self._show_numbers(coloring)
@@ -190,8 +195,18 @@ class LegendDock(SceneDock):
         named = [row for row in rows if row.named]
         cells = sum(row.count for row in named)
         self.told.setText(f"{len(named)} categories, {cells:,} cells")
+        if self.scene is not None and any(row.key == DROPPED for row in rows):
+            self.ask(
+                "reasons", dropped_reasons, self.scene.session, coloring.boundaries,
+                then=self._show_reasons,
+            )  # fmt: skip
         self.show_all.setEnabled(not all(row.visible for row in rows))
         self._shown = None
+
+    def _show_reasons(self, reasons: str) -> None:
+        if reasons and self._kinds.currentIndex() == 1:
+            told = self.told.text().split("\n")[0]
+            self.told.setText(f"{told}\nLeft out by quality control: {reasons}")
 
     def _show_numbers(self, coloring: Coloring) -> None:
         self._kinds.setCurrentIndex(2)
@@ -222,7 +237,7 @@ class LegendDock(SceneDock):
         self._color_by(column)
 
     def _on_gene(self, gene: str) -> None:
-        self._color_by(GENE + gene)
+        self._color_by(GENE_PREFIX + gene)
 
     def _on_no_gene(self, typed: str) -> None:
         self.told.setText(f"{typed!r} is not among the genes of this sample; check its spelling.")

@@ -12,7 +12,7 @@ from napari_vhd.export.regions import write_regions
 
 from .parts import region_verbs as verbs
 from .parts.gathering import region_stats
-from .parts.outline_drawing import HOW, MODES, OutlineDrawing
+from .parts.outline_drawing import AREAS, HOW, OutlineDrawing
 from .parts.region_table import RegionTable
 from .parts.scene_dock import SceneDock
 from .parts.theme import icon, theme_color
@@ -47,7 +47,7 @@ class RegionsDock(SceneDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Regions")
-        self.draw_buttons = {how: QPushButton(how.capitalize()) for how in MODES}
+        self.draw_buttons = {how: QPushButton(how.capitalize()) for how in AREAS}
         self.told = QLabel()
         self.told.setWordWrap(True)
         self.table = RegionTable()

@@ -10,8 +10,8 @@ from .wording import one_of, title_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from napari_vhd.corrections.readings import Card
     from napari_vhd.review.summary import Distribution
-    from napari_vhd.session import Card
 
     from .gathering import Cells
 

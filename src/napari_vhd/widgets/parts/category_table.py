@@ -155,6 +155,13 @@ class CategoryModel(QAbstractTableModel):
 class CategoryTable(QTableView):
     """The table; a click, Space or Enter on a cell of it acts.
 
+    Parameters
+    ----------
+    parent
+        Qt's.
+    fixed
+        Only tell what the colours mean; nothing can be hidden.
+
     Attributes
     ----------
     color_chosen
@@ -169,7 +176,7 @@ class CategoryTable(QTableView):
     visibility_toggled = Signal(str, bool)
     solo_toggled = Signal(str)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, fixed: bool = False) -> None:
         super().__init__(parent)
         self.rows_model = CategoryModel(self)
         self.setModel(self.rows_model)
@@ -195,6 +202,8 @@ class CategoryTable(QTableView):
         self.setColumnWidth(Column.COLOR, 28)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._act)
+        for column in (Column.EYE, Column.SOLO) if fixed else ():
+            self.setColumnHidden(column, True)
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from qtpy.QtGui import QFocusEvent
 
+    from napari_vhd.corrections.catalogue import Column
+
 _ROWS_SHOWN = 14
 
 
@@ -24,6 +26,12 @@ class Choice:
     key: str
     title: str
     group: str = ""
+
+
+def choice_of(column: Column) -> Choice:
+    """Offer a column of a session, with its unit where it has one."""
+    title = f"{column.title} ({column.unit})" if column.unit else column.title
+    return Choice(column.name, title, column.group)
 
 
 class ColumnChoice(QComboBox):

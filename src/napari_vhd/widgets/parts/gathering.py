@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vhd import keys
+from napari_vhd.corrections.catalogue import KEPT_NAMES, QUALITY
 from napari_vhd.review.compare import Segmented, compare
 from napari_vhd.review.summary import Distribution, Share, composition
 
@@ -18,9 +19,9 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
 
-    from napari_vhd.session import Column, Session
+    from napari_vhd.corrections.catalogue import Column
+    from napari_vhd.session import Session
 
-_QUALITY = "Quality"
 _UMIS = ("total_counts", "n_counts")
 
 
@@ -114,7 +115,7 @@ def _cells(
     areas = session.outlines(boundaries).areas[rows] * (session.um_per_px or 1.0) ** 2
     quality = []
     for one in session.columns(boundaries):
-        if one.group == _QUALITY and one.kind == "number" and one.name != keys.AREA_UM2:
+        if one.group == QUALITY and one.kind == "number" and one.name != keys.AREA_UM2:
             numbers = session.numbers(boundaries, one.name)
             quality.append((one.title, numbers.unit, Distribution.of(numbers.values[rows])))
     counted = categorical(session, boundaries, column)
@@ -179,3 +180,15 @@ def _segmented(session: Session, boundaries: str) -> Segmented:
             umis = session.numbers(boundaries, name).values[rows]
             break
     return Segmented(outlines.ids_of(rows), outlines.geometries(rows), umis)
+
+
+def dropped_reasons(session: Session, boundaries: str) -> str:
+    """Say why quality control left cells out, and how many: "few counts 40, far apart 5"."""
+    there = {column.name for column in session.columns(boundaries)}
+    if not {keys.KEPT, keys.KEPT_REASON} <= there:
+        return ""
+    kept = session.labels(boundaries, keys.KEPT)
+    reasons = session.labels(boundaries, keys.KEPT_REASON)
+    left_out = kept.codes == kept.names.index(KEPT_NAMES[1]) if KEPT_NAMES[1] in kept.names else []
+    shares = composition(reasons.codes[left_out], reasons.names, reasons.colors)
+    return ", ".join(f"{share.name} {share.count:,}" for share in shares)

@@ -75,7 +75,7 @@ class NumbersPanel(QWidget):
         self.colormap.currentTextChanged.connect(self._on_colormap)
         self.all_button.clicked.connect(self._on_all)
 
-    def show_values(self, title: str, unit: str, values: Distribution) -> None:
+    def show_values(self, title: str, unit: str, values: Distribution, noun: str = "cells") -> None:
         """Describe other values; the filter is then off."""
         self._timer.stop()
         self.bar.set_title(f"{title} ({unit})" if unit else title)
@@ -84,10 +84,10 @@ class NumbersPanel(QWidget):
         self.only.set_bounds(values.low, values.high)
         self.bar.set_shown(None)
         self.all_button.setEnabled(False)
-        told = f"{values.number:,} cells, median {values.median:,.4g} {unit}".rstrip()
+        told = f"{values.number:,} {noun}, median {values.median:,.4g} {unit}".rstrip()
         if values.missing:
             told += f"; {values.missing:,} without a value are not coloured"
-        self.told.setText(told if values.number else "No cell has a value.")
+        self.told.setText(told if values.number else f"None of the {noun} has a value.")
 
     def show_style(self, limits: tuple[float, float], colormap: str) -> None:
         """Show the limits and colours that are in use."""

@@ -1,26 +1,33 @@
-"""Drawing one outline on the sample: rectangle, polygon or lasso."""
+"""Drawing one outline on the sample: rectangle, polygon or lasso; or a line across it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import shapely
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from .ears import Ears
-from .frame import sample_frame
 
 if TYPE_CHECKING:
     from napari_vhd.layers.scene import Scene
 
-MODES = {"rectangle": "add_rectangle", "polygon": "add_polygon", "lasso": "add_polygon_lasso"}
+LINE = "line"
+MODES = {
+    "rectangle": "add_rectangle",
+    "polygon": "add_polygon",
+    "lasso": "add_polygon_lasso",
+    LINE: "add_path",
+}
 HOW = {
     "rectangle": "Drag a rectangle; Esc leaves.",
     "polygon": "Click the corners, double-click the last one; Esc leaves.",
     "lasso": "Drag around what you want; Esc leaves.",
+    LINE: "Drag a line across; Esc leaves.",
 }
+AREAS = ("rectangle", "polygon", "lasso")
+"""Those that give an area."""
 _COLOR = "#FFD400"
 _LINE = 2.0  # screen pixels
 
@@ -31,7 +38,7 @@ class OutlineDrawing(QObject):
     Attributes
     ----------
     drawn
-        The outline: a shapely polygon in full-resolution px.
+        The outline: a shapely polygon in full-resolution px; of a line, a LineString.
     ended
         Drawing is over, whether something was drawn or not.
     """
@@ -63,14 +70,14 @@ class OutlineDrawing(QObject):
             One of `MODES`.
         """
         self.cancel()
-        viewer, frame = scene.viewer, sample_frame(scene.session)
+        viewer, place = scene.viewer, scene.frame()
         layer = Shapes(
             name=f"draw a {how}",
             ndim=2,
             edge_color=_COLOR,
             face_color=f"{_COLOR}33",
-            edge_width=max(_LINE / (viewer.scene.camera.zoom * frame.um_per_px), 0.1),
-            **frame.vertices(),
+            edge_width=max(_LINE / (viewer.scene.camera.zoom * place["scale"][0]), 0.1),
+            **place,
         )
         self._before = viewer.layers.selection.active
         self._scene, self._layer = scene, layer
@@ -109,11 +116,15 @@ class OutlineDrawing(QObject):
             self.cancel()
 
     def _finish(self) -> None:
-        layer = self._layer
-        if layer is None or not layer.nshapes:  # a click that was no polygon: still drawing
+        layer, scene = self._layer, self._scene
+        if layer is None or scene is None or not layer.nshapes:
+            return  # a click that was no polygon: still drawing
+        corners, shape = scene.to_px(layer, layer.data[-1]), layer.shape_type[-1]
+        if shape == "path":
+            self.cancel()
+            self.drawn.emit(shapely.LineString(corners))
             return
-        corners = np.asarray(layer.data[-1])[:, -2:]
-        outline = shapely.make_valid(shapely.Polygon(corners[:, ::-1]))
+        outline = shapely.make_valid(shapely.Polygon(corners))
         parts = [p for p in shapely.get_parts(outline) if p.geom_type == "Polygon" and p.area > 0]
         self.cancel()
         if parts:

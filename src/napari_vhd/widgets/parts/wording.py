@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from napari_vhd import keys
 
-GENE = "gene:"
-"""What the name of a column begins with that is a gene's counts."""
-
 _TITLES = {keys.STARDIST: "StarDist nuclei", keys.PROSEG: "ProSeg cells"}
 
 

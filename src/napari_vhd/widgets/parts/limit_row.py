@@ -1,0 +1,71 @@
+"""A filter's limit beside its histogram: the value, and how many cells it keeps."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from superqt.utils import signals_blocked
+
+from .words import label
+
+if TYPE_CHECKING:
+    from napari_vhd.figures.qc import Limit
+
+
+class LimitRow(QWidget):
+    """One limit.
+
+    Attributes
+    ----------
+    changed
+        Parameter and value that a person set.
+    use_requested
+        Parameter and value that the next run is to use.
+    """
+
+    changed = Signal(str, float)
+    use_requested = Signal(str, float)
+
+    def __init__(self, limit: Limit, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.limit = limit
+        self.field = QDoubleSpinBox()
+        self.field.setAccessibleName(label(limit.parameter))
+        self.field.setDecimals(0 if limit.least else 2)
+        self.field.setRange(0, max(limit.value, 1e6 if limit.least else 100.0))
+        self.field.setKeyboardTracking(False)
+        self.field.setValue(limit.value)
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.use = QPushButton("Use")
+        self.use.setToolTip("Use this limit in the next run of quality control")
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        name = QLabel(label(limit.parameter))
+        name.setWordWrap(True)
+        row.addWidget(name, 2)
+        row.addWidget(self.field, 1)
+        row.addWidget(self.told, 2)
+        row.addWidget(self.use)
+        self.field.valueChanged.connect(self._on_value)
+        self.use.clicked.connect(self._on_use)
+        self._tell()
+
+    def set_value(self, value: float) -> None:
+        """Show another value."""
+        with signals_blocked(self.field):
+            self.field.setValue(value)
+        self._tell()
+
+    def _tell(self) -> None:
+        kept, number = self.limit.keeps(self.field.value()), len(self.limit.values)
+        self.told.setText(f"keeps {kept:,} of {number:,}")
+
+    def _on_value(self, value: float) -> None:
+        self._tell()
+        self.changed.emit(self.limit.parameter, value)
+
+    def _on_use(self) -> None:
+        self.use_requested.emit(self.limit.parameter, self.field.value())
