@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from spatialdata import SpatialData
 
 SAMPLE_ID = "demo"
+LONGEST = ("test_run.py", "test_rctd.py", "test_store.py", "test_runner.py", "test_domains.py")
 
 
 @dataclass
@@ -52,6 +53,12 @@ class MakeSample(Protocol):
     """Makes a `Sample`; what is not given is empty or a folder of this test alone."""
 
     def __call__(self, sdata: SpatialData | None = None, **given: Any) -> Sample: ...
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the longest files first: of two processes (``-n 2``) none is left with one alone."""
+    order = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: order.get(item.path.name, len(order)))
 
 
 @pytest.fixture

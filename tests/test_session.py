@@ -50,7 +50,7 @@ def test_undo_restores_the_label_before(session):
 
 def test_a_value_that_is_not_in_the_list_is_refused_or_added_on_purpose(session):
     cell = session.cells.obs_names[0]
-    with pytest.raises(BadInputError, match="Tumour.*add=True"):
+    with pytest.raises(BadInputError, match=r"Tumour.*add=True"):
         session.relabel([cell], TYPE, "Tumour")
     assert len(session.history()) == 0
     session.relabel([cell], TYPE, "Tumour", add=True)

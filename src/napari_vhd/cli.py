@@ -10,6 +10,7 @@ import dataclasses
 import json
 import os
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -167,6 +168,44 @@ def status(
             typer.echo(json.dumps(dataclasses.asdict(row), ensure_ascii=False))
         else:
             typer.echo(f"{row.stage:<12} {row.status:<8} {row.reason}")
+
+
+class CorrectionsAction(StrEnum):
+    """What to do with the ledger of a run folder."""
+
+    LIST = "list"
+    VERIFY = "verify"
+    REPLAY = "replay"
+    MERGE = "merge"
+    RECOVER = "recover"
+
+
+@app.command()
+def corrections(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
+    action: Annotated[CorrectionsAction, typer.Argument(help="What to do.")],
+    other: Annotated[
+        Path | None, typer.Argument(help="merge: another run folder, or its ledger.")
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="list: write a CSV file.")] = None,
+) -> None:
+    """List, verify, replay, merge or recover the corrections of a run folder."""
+    from napari_vhd.corrections import report
+
+    if (other is None) == (action is CorrectionsAction.MERGE):
+        raise BadInputError("corrections: OTHER is given with merge, and only with merge.")
+    if action is CorrectionsAction.LIST:
+        lines = report.listed(run_dir, csv)
+    elif action is CorrectionsAction.VERIFY:
+        lines = report.verified(run_dir)
+    elif action is CorrectionsAction.REPLAY:
+        lines = report.replayed(run_dir)
+    elif action is CorrectionsAction.RECOVER:
+        lines = report.recovered(run_dir)
+    else:
+        lines = report.merged(run_dir, other or run_dir)
+    for line in lines:
+        typer.echo(line)
 
 
 @app.command()

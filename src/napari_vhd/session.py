@@ -6,7 +6,6 @@ correct stands in `corrections`: `Readings`, `LabelVerbs`, `OutlineVerbs`, `Regi
 
 from __future__ import annotations
 
-from pathlib import Path
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +15,25 @@ from napari_vhd import keys
 from napari_vhd.config import Paths, RunConfig, SampleConfig, check_name
 from napari_vhd.corrections import ledger
 from napari_vhd.corrections.author import saved_author
+from napari_vhd.corrections.catalogue import Column
 from napari_vhd.corrections.cells import reviewed_cells
+from napari_vhd.corrections.columns import Labels
 from napari_vhd.corrections.editor import Editor
 from napari_vhd.corrections.label_verbs import LabelVerbs
+from napari_vhd.corrections.numbers import Numbers
+from napari_vhd.corrections.opened import Opened
 from napari_vhd.corrections.outline_verbs import OutlineVerbs
-from napari_vhd.corrections.readings import Readings
+from napari_vhd.corrections.readings import Card, Readings
 from napari_vhd.corrections.region_verbs import RegionVerbs
-from napari_vhd.corrections.run_source import RunSource
+from napari_vhd.corrections.reviewed import CellsChanged
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.io import untrusted, visium_hd
+from napari_vhd.io.run_folder import RunFolder
+from napari_vhd.io.source import open_source, outs_folder
 from napari_vhd.io.store import RunStore
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
     from types import TracebackType
 
     from anndata import AnnData
@@ -37,6 +42,9 @@ if TYPE_CHECKING:
 
     from napari_vhd.corrections.correction import Entry
     from napari_vhd.corrections.reviewed import Change
+    from napari_vhd.io.source import Source
+
+__all__ = ["Card", "CellsChanged", "Column", "Labels", "Numbers", "Session"]
 
 
 class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
@@ -68,20 +76,13 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
     saved = Signal(object)
     reloaded = Signal()
 
-    def __init__(
-        self,
-        sample_id: str,
-        *,
-        author: str = "",
-        config: RunConfig | None = None,
-        store: RunStore | None = None,
-        sdata: SpatialData | None = None,
-    ) -> None:
-        self.sample_id = sample_id
+    def __init__(self, source: Source, config: RunConfig | None = None, author: str = "") -> None:
+        self.sample_id = source.sample_id
         self.config = config
         self._author = author or saved_author()
-        self._store = store
-        self._sdata = sdata
+        self._path = source.path
+        self._source: Source | None = source
+        self._sdata: SpatialData | None = None
         self._lock = RLock()
         self._editor: Editor | None = None
 
@@ -89,63 +90,23 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
     def open(cls, path: str | Path, author: str = "") -> Session:
         """Open a run folder, a Space Ranger folder or a SpatialData store.
 
-        Without `author`, the name in the user's settings corrects. A Space Ranger folder that is only looked at gets no files: a run folder is made, in
-        ``processed`` beside it, when something is first run.
+        Without `author`, the name in the user's settings corrects. A Space Ranger folder that is
+        only looked at gets no files: a run folder is made, in ``processed`` beside it, when
+        something is first run.
 
         Raises
         ------
         BadInputError
             If the path is none of these, or cannot be read.
         """
-        path = Path(path).expanduser().absolute()
-        if not path.exists():
-            raise BadInputError(f"{path}: there is no such file or folder; check the path.")
-        if (path / keys.RUN_FILE).is_file():
-            store = RunStore.open(path)
-            ledger.check(path / keys.LEDGER)
-            return cls(store.sample_id, author=author, config=store.config(), store=store)
-        if (path / "zarr.json").is_file() or (path / ".zgroup").is_file():
-            return cls._open_zarr(path, author)
-        if (path / "outs").is_dir() or (path / "binned_outputs").is_dir():
-            return cls._open_space_ranger(path, author)
-        raise BadInputError(
-            f"{path}: neither a run folder ({keys.RUN_FILE}), a Space Ranger folder (outs) nor a "
-            "SpatialData store (zarr); check the path."
-        )
-
-    @classmethod
-    def _open_zarr(cls, path: Path, author: str) -> Session:
-        import spatialdata
-
-        untrusted.check_store(path)
-        sdata = spatialdata.read_zarr(path)
-        suffix = keys.full_image("")
-        names = [*sdata.images, *sdata.shapes]
-        ids = [name.removesuffix(suffix) for name in names if name.endswith(suffix)]
-        ids += [
-            name.removesuffix(keys.bin_shapes("", size))
-            for size in keys.BIN_SIZES_UM
-            for name in names
-            if name.endswith(keys.bin_shapes("", size))
-        ]
-        if not ids:
-            raise BadInputError(
-                f"{path}: holds neither a '<id>{suffix}' image nor Visium HD bins; "
-                "open a Visium HD sample."
-            )
-        return cls(ids[0], author=author, sdata=sdata)
-
-    @classmethod
-    def _open_space_ranger(cls, path: Path, author: str) -> Session:
-        outs = path / "outs" if (path / "outs").is_dir() else path
-        name = outs.parent.name if outs.name == "outs" else outs.name
-        check_name(name, f"{path}: the folder's name")
-        config = RunConfig(
-            paths=Paths(str(outs), processed=str(outs.parent / "processed")),
-            samples=(SampleConfig(id=name),),
-        )
-        visium_hd.check_outs(outs, name, None)
-        return cls(name, author=author, config=config)
+        source = open_source(path)
+        config = None
+        if source.kind == "run":
+            ledger.check(source.path / keys.LEDGER)
+            config = RunStore.open(source.path).config()
+        elif source.kind == "space_ranger":
+            config = _config_of(outs_folder(source.path), source.sample_id)
+        return cls(source, config, author)
 
     def configure(self, **params: Any) -> None:
         """Change parameters for the next `run`; names and values as in the config file.
@@ -196,7 +157,7 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         self.close()
         results = run_config(
             self._required_config(),
-            run_dir=None if self._store is None else self._store.run_dir,
+            run_dir=self.run_dir,
             until=until,
             only=only,
             from_=from_,
@@ -204,15 +165,22 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
             workers=workers,
             scheduler=scheduler,
         )
-        self._store = RunStore.open(results[0])
-        self._sdata = None
+        self._path = results[0]
         self.reloaded.emit()
         return results[0]
 
     @property
+    def source(self) -> Source:
+        """What is computed of the sample, read-only; opened again where it was closed."""
+        with self._lock:
+            if self._source is None:
+                self._source = open_source(self._path)
+            return self._source
+
+    @property
     def run_dir(self) -> Path | None:
         """The run folder, None before anything was run or for a plain SpatialData store."""
-        return None if self._store is None else self._store.run_dir
+        return self._path if self.source.kind == "run" else None
 
     @property
     def sdata(self) -> SpatialData:
@@ -223,15 +191,12 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         BadInputError
             If nothing was run yet.
         """
-        if self._sdata is None:
-            if self._store is None:
-                raise BadInputError(
-                    f"{self.sample_id}: nothing is computed yet, and corrections are kept in a run "
-                    "folder; call run() first, which makes one."
-                )
-            untrusted.check_store(self._store.run_dir / keys.STORE)
-            self._sdata = self._store.sdata()
-        return self._sdata
+        with self._lock:
+            if self._sdata is None:
+                self._sdata = self.source.sdata()
+            if self._sdata is None:
+                raise BadInputError(f"{self.sample_id}: nothing is computed yet; call run() first.")
+            return self._sdata
 
     @property
     def author(self) -> str:
@@ -255,18 +220,23 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         """
         with self._lock:
             if self._editor is None:
-                source = RunSource(self.sample_id, self.sdata, self._store)
                 book, refusal = None, ""
-                if self._store is None:
+                if self.run_dir is None:
                     refusal = (
-                        f"{self.sample_id}: this store is only looked at; corrections are kept in "
-                        "a run folder. Make one with run() from its Space Ranger folder."
+                        f"{self.sample_id}: is only looked at, and gets no files; corrections are "
+                        "kept in a run folder: make one by running a stage on its Space Ranger "
+                        "folder."
                     )
                 else:
-                    book = ledger.Ledger.open(self._store.run_dir / keys.LEDGER)
-                self._editor = Editor(source, book, refusal, self._tell)
+                    book = ledger.Ledger.open(self.run_dir / keys.LEDGER)
+                self._editor = Editor(self._opened(), book, refusal, self._tell)
                 self._editor.author = self._author
             return self._editor
+
+    def _opened(self) -> Opened:
+        run_dir = self.run_dir
+        done = () if run_dir is None else tuple(RunFolder(run_dir).done())
+        return Opened(self.source, done)
 
     @property
     def radius_um(self) -> float:
@@ -328,7 +298,7 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         """Cell types that a label may name: of signatures and of the reference."""
         signatures = () if self.config is None else tuple(self.config.marker_genes)
         source = self.editor.reviewed.source
-        return tuple(dict.fromkeys((*signatures, *source.known_types())))
+        return tuple(dict.fromkeys((*signatures, *source.known_types)))
 
     def undo(self) -> Entry | None:
         """Take back your last correction in force; None where there is none.
@@ -352,11 +322,9 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
     def reload(self) -> None:
         """Read what is computed anew, after a stage has published; corrections stay."""
         with self._lock:
-            if self._store is not None:
-                self._store.close()
-                self._sdata = None
+            self._let_go()
             if self._editor is not None:
-                self._editor.reload(RunSource(self.sample_id, self.sdata, self._store))
+                self._editor.reload(self._opened())
         self.reloaded.emit()
         self.columns_changed.emit()
 
@@ -366,9 +334,13 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
             if self._editor is not None:
                 self._editor.close()
                 self._editor = None
-            if self._store is not None:
-                self._sdata = None
-                self._store.close()
+            self._let_go()
+
+    def _let_go(self) -> None:
+        self._sdata = None
+        if self._source is not None:
+            self._source.close()
+            self._source = None
 
     def _tell(self, change: Change, entries: Sequence[Entry]) -> None:
         """Tell who listens what changed."""
@@ -400,3 +372,12 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _config_of(outs: Path, name: str) -> RunConfig:
+    """Make the config by which a Space Ranger folder would be run."""
+    check_name(name, f"{outs}: the folder's name")
+    return RunConfig(
+        paths=Paths(str(outs), processed=str(outs.parent / "processed")),
+        samples=(SampleConfig(id=name),),
+    )

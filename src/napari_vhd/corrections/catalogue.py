@@ -94,6 +94,7 @@ def codes_of(values: pd.Series) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     """Read a categorical column: int32 codes (-1: none) and names."""
     import pandas as pd
 
+    names: tuple[str, ...]
     if pd.api.types.is_bool_dtype(values.dtype):
         truth = values.fillna(False).to_numpy(dtype=bool)
         names = KEPT_NAMES if values.name == keys.KEPT else ("yes", "no")

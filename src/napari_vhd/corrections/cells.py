@@ -42,7 +42,7 @@ def reviewed_cells(table: AnnData, reviewed: Reviewed, radius_um: float) -> AnnD
     typed = reviewed.source.typed or ""
     outlines = reviewed.outlines(typed)
     names = table.obs_names.astype(str)
-    rows = reviewed.rows_of_table()
+    rows = reviewed.computed.rows_of_table()
     # A cell without an outline was never anybody's to delete.
     stays = (rows < 0) | outlines.alive[rows]
     rows_kept = rows[stays]
@@ -187,8 +187,8 @@ def _add_labels(table: AnnData, rows: Any, reviewed: Reviewed, typed: str) -> No
     """Add reviewed labels, and who gave them, of the columns that were corrected."""
     import pandas as pd
 
-    for boundaries, name, column in reviewed.label_columns_with_entries():
-        if boundaries != typed or not (column.corrected or reviewed.label_set(typed, name)):
+    for boundaries, name, column in reviewed.corrected_columns():
+        if boundaries != typed or not (column.corrected or reviewed.filing.label_set(typed, name)):
             continue
         labels, codes = column.labels, column.codes
         here = np.where(rows >= 0, codes[rows], -1)

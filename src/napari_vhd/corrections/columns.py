@@ -98,6 +98,11 @@ class LabelColumn:
         return self._buffer[: self._size]
 
     @property
+    def n_names(self) -> int:
+        """Number of categories."""
+        return len(self._names)
+
+    @property
     def labels(self) -> Labels:
         """The reviewed labels."""
         if self._colors is None or len(self._colors) != len(self._names):
@@ -331,7 +336,7 @@ class LabelColumn:
         return np.flatnonzero(self.codes != before)
 
     def _renamed(self, renames: Sequence[Entry]) -> tuple[Codes, Codes]:
-        """Computed codes after renamings, and by row which of them was last, -1: none."""
+        """Give computed codes after renamings, and by row which was last, -1: none."""
         goes_to = np.arange(len(self._names) + 1, dtype=np.int32)
         last = np.full(len(self._names) + 1, -1, dtype=np.int32)
         for number, rename in enumerate(renames):

@@ -67,17 +67,17 @@ class LiveCounts:
         return sorted(self._counts)
 
     def of(self, row: int) -> csr_matrix | None:
-        """Counts (1, genes) of a cell, None where they are as computed."""
+        """Give counts (1, genes) of a cell, None where they are as computed."""
         self.settle()
         return self._counts.get(row)
 
     def bins_of(self, row: int) -> csr_matrix | None:
-        """Bins (1, bins; 1: counted) of a cell, None where they are as computed."""
+        """Give bins (1, bins; 1: counted) of a cell, None where they are as computed."""
         self.settle()
         return self._bins.get(row)
 
     def stacked(self, rows: Sequence[int]) -> tuple[csr_matrix, csr_matrix]:
-        """Counts (rows, genes) and bins (rows, bins) of cells that were counted again."""
+        """Give counts (rows, genes) and bins (rows, bins) of cells that were counted again."""
         from scipy.sparse import vstack
 
         return (

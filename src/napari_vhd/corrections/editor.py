@@ -20,9 +20,9 @@ from .reviewed import Change, Reviewed, joined
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from .computed import ComputedSource
     from .correction import Entry
     from .ledger import Ledger
+    from .opened import Opened
 
 LONGEST_NAME = 200
 
@@ -48,7 +48,7 @@ class Editor:
 
     def __init__(
         self,
-        source: ComputedSource,
+        source: Opened,
         ledger: Ledger | None,
         refusal: str = "",
         tell: Callable[[Change, Sequence[Entry]], None] = _nobody,
@@ -64,7 +64,7 @@ class Editor:
                 self.history.add(entry)
         self.reviewed = Reviewed(source, self.history, self._kept)
 
-    def reload(self, source: ComputedSource) -> None:
+    def reload(self, source: Opened) -> None:
         """Take over newly computed data; corrections stay."""
         with self.lock:
             self.reviewed = Reviewed(source, self.history, self._kept)

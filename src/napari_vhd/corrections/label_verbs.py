@@ -208,7 +208,7 @@ class LabelVerbs:
             given = colors_for(listed) if colors is None else [checked_color(c) for c in colors]
             if len(given) != len(listed):
                 raise BadInputError(f"There are {len(given)} colours for {len(listed)} labels.")
-            before = editor.reviewed.label_set(name, column)
+            before = editor.reviewed.filing.label_set(name, column)
             after = {"names": listed, "colors": given}
             return editor.commit(
                 Correction(

@@ -13,7 +13,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from napari_vhd.exceptions import LedgerError
+from napari_vhd.exceptions import BadInputError, LedgerError
 
 from . import correction as parts
 from . import network, schema
@@ -96,7 +96,7 @@ class Ledger:
                 entries = self._read_new()
             finally:
                 self._roll_back()
-        except sqlite3.Error as error:
+        except schema.READ_ERRORS as error:
             schema.refuse(self.path, error)
         self._data_version = version
         return entries
@@ -164,7 +164,7 @@ class Ledger:
         """Read the outlines that entries kept of the cells they touched first; by entry."""
         try:
             return dict(self._connection.execute("SELECT entry_id, body FROM outline"))
-        except sqlite3.Error as error:
+        except schema.READ_ERRORS as error:
             schema.refuse(self.path, error)
 
     def close(self) -> None:
@@ -186,8 +186,7 @@ class Ledger:
             self._connection.execute("BEGIN IMMEDIATE")
             others = self._read_new()
             if skip_known:
-                known = {row[0] for row in self._connection.execute("SELECT entry_id FROM entry")}
-                rows = [entry for entry in rows if entry[0][0] not in known]
+                rows = self._unknown(rows)
             own = [self._insert(row, kept, renumber=not skip_known) for row, kept in rows]
             self._connection.execute("UPDATE tip SET seq = ?, checksum = ?", self._tip)
             self._connection.execute("COMMIT")
@@ -195,7 +194,7 @@ class Ledger:
         except BaseException as error:
             self._seq, self._order, self._checksum = before
             self._roll_back()
-            if isinstance(error, sqlite3.Error | OSError):
+            if isinstance(error, schema.READ_ERRORS):
                 schema.refuse(self.path, error)
             raise
         return others, own
@@ -203,6 +202,25 @@ class Ledger:
     @property
     def _tip(self) -> tuple[int, str]:
         return self._seq, self._checksum
+
+    def _unknown(
+        self, rows: list[tuple[tuple[Any, ...], bytes | None]]
+    ) -> list[tuple[tuple[Any, ...], bytes | None]]:
+        """Leave out rows that are here already.
+
+        Raises
+        ------
+        BadInputError
+            Where an entry is not the same in both ledgers.
+        """
+        own = {row[0]: row for row in self._connection.execute(f"SELECT {COLUMNS} FROM entry")}
+        for row, _ in rows:
+            if own.get(row[0], row) != row:
+                raise BadInputError(
+                    f"{self.path}: entry {row[0]} is another in the ledger to take in, so one of "
+                    "them was changed after it was written; verify both."
+                )
+        return [(row, kept) for row, kept in rows if row[0] not in own]
 
     def _insert(self, row: tuple[Any, ...], kept: bytes | None, *, renumber: bool) -> Entry:
         """Insert one row behind the newest."""
@@ -345,7 +363,7 @@ def _notice(path: Path, mode: str) -> str:
         return f"{path.parent} cannot be written to: it can be looked at, not corrected."
     if mode != network.WAL:
         return (
-            f"{path.parent} is on a network folder: corrections are kept in a slower, safe way; one "
-            "person at a time writes, the others wait a moment."
+            f"{path.parent} is on a network folder: corrections are kept in a slower, safe way; "
+            "one person at a time writes, the others wait a moment."
         )
     return ""

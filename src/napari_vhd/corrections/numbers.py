@@ -79,11 +79,11 @@ class NumberColumns:
         if name.startswith(GENE_PREFIX):
             symbol = name.removeprefix(GENE_PREFIX)
             counts = self._reviewed.source.gene(symbol)
-            rows = self._reviewed.rows_of_table()
+            rows = self._reviewed.computed.rows_of_table()
             there = rows >= 0
             values[rows[there]] = np.asarray(counts, dtype=np.float32)[there]
             return values, symbol, "UMIs"
-        series, rows = self._reviewed.computed_values(self._boundaries, name)
+        series, rows = self._reviewed.computed.values(self._boundaries, name)
         column = column_of(name, series)
         there = rows >= 0
         values[rows[there]] = series.to_numpy(dtype=np.float32, na_value=np.nan)[there]
@@ -111,11 +111,11 @@ class NumberColumns:
             return
         gene = None
         if name.startswith(GENE_PREFIX):
-            gene = self._reviewed.gene_number(name.removeprefix(GENE_PREFIX))
+            gene = self._reviewed.computed.gene_number(name.removeprefix(GENE_PREFIX))
         for row in rows:
             value = self._counted(counts, row, gene)
             if value is None:
-                value = self._reviewed.computed_value(self._boundaries, name, row)
+                value = self._reviewed.computed.number(self._boundaries, name, row)
             values[row] = value
 
     def _counts(self) -> LiveCounts | None:

@@ -84,9 +84,9 @@ class Readings:
         return self.editor.reviewed.source.typed
 
     @property
-    def um_per_px(self) -> float:
-        """Side of a full-resolution pixel in µm."""
-        return self.editor.reviewed.source.um_per_px
+    def um_per_px(self) -> float | None:
+        """Side of a full-resolution pixel in µm, None where nothing says it."""
+        return self.editor.reviewed.source.source.um_per_px
 
     def segmentations(self) -> tuple[str, ...]:
         """Name the segmentations, the one that is typed first."""
@@ -212,7 +212,8 @@ class Readings:
             return Card(
                 id=cell_id,
                 boundaries=boundaries,
-                area_um2=float(reviewed.outlines(boundaries).areas[row]) * self.um_per_px**2,
+                area_um2=float(reviewed.outlines(boundaries).areas[row])
+                * reviewed.source.um_per_px**2,
                 umis=umis,
                 genes=genes,
                 probability=None if np.isnan(probability) else probability,
@@ -245,7 +246,7 @@ class Readings:
             return None, None
         own = None if reviewed.counts is None else reviewed.counts.of(row)
         if own is None:
-            own = reviewed.computed_counts(row)
+            own = reviewed.computed.counts(row)
         if own is None:
             return None, None
         return float(own.sum()), int((own.data != 0).sum())

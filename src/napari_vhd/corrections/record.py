@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from . import rematch
 from .correction import REGION, SWITCHES
 
 if TYPE_CHECKING:
@@ -122,7 +125,11 @@ def unmatched_frame(reviewed: Reviewed, history: History) -> pd.DataFrame:
     rows: list[tuple[Any, ...]] = []
     for name in reviewed.source.segmentation_names():
         segmentation = reviewed.segmentation(name)
-        for entry in reviewed.entries_on_cells(name):
+        entries = reviewed.filing.cells(name)
+        if all(entry.epoch in ("", segmentation.epoch) for entry in entries):
+            continue
+        places = rematch.places_of(entries, reviewed.kept())
+        for entry in entries:
             made = entry.correction
             if entry.epoch in ("", segmentation.epoch) or not history.active(entry.entry_id):
                 continue
@@ -131,18 +138,16 @@ def unmatched_frame(reviewed: Reviewed, history: History) -> pd.DataFrame:
             ):
                 if now is None:
                     after = made.after[place] if made.after else _shape_word(made, cell)
-                    x, y = reviewed.place_before(name, entry, cell)
-                    rows.append(
-                        (name, cell, entry.entry_id, entry.author, made.kind, made.column)
-                        + (after, x, y)
-                    )
+                    place_then = places.get((entry.epoch, cell), (np.nan, np.nan))
+                    who = (entry.entry_id, entry.author)
+                    rows.append((name, cell, *who, made.kind, made.column, after, *place_then))
     return pd.DataFrame(rows, columns=list(UNMATCHED))
 
 
 def _conflicts(
     reviewed: Reviewed, history: History, only: tuple[str, str] | None = None
 ) -> Iterator[tuple[str, str, str, list[tuple[Entry, Any]]]]:
-    for boundaries, name, column in reviewed.label_columns_with_entries():
+    for boundaries, name, column in reviewed.corrected_columns():
         if only is not None and only[0] != boundaries:
             continue
         cells = [only[1]] if only is not None else column.touched()
@@ -151,9 +156,11 @@ def _conflicts(
             opinions = [(entry, column.given(entry, cell)) for entry in entries]
             if len({value for _, value in opinions}) > 1:
                 yield boundaries, name, cell, opinions
-    for segmentation in reviewed.segmentations_with_entries():
-        if only is not None and only[0] != segmentation.name:
+    for name in reviewed.filing.reshaped():
+        asked = only is None or only[0] == name
+        if not asked or name not in reviewed.source.segmentation_names():
             continue
+        segmentation = reviewed.segmentation(name)
         for cell in [only[1]] if only is not None else segmentation.touched():
             entries = _differing(history, segmentation.entries_on(cell))
             shapes = {segmentation.given(entry, cell) for entry in entries}
@@ -176,7 +183,7 @@ def _differing(history: History, entries: Sequence[Entry]) -> list[Entry]:
 
 
 def _switched(history: History, entry: Entry) -> tuple[Correction, bool]:
-    """What a switch is about in the end, and whether it brings it back."""
+    """Find what a switch is about in the end, and whether it brings it back."""
     forwards = entry.correction.kind == "redo"
     made = history[entry.correction.target].correction
     while made.kind in SWITCHES and made.target in history:
@@ -186,7 +193,7 @@ def _switched(history: History, entry: Entry) -> tuple[Correction, bool]:
 
 
 def _contents(made: Correction) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
-    """What stood before and after, to be read."""
+    """Say what stood before and after, to be read."""
     if made.outlines_after and not made.after:
         return (
             tuple(

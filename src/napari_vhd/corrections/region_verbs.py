@@ -119,7 +119,7 @@ class RegionVerbs:
                 states = {name: None, free: dataclasses.replace(after, name=free)}
             if order is not None:
                 states |= _reordered(regions, name, states, order)
-            before = {one: regions[one] if one in regions else None for one in states}
+            before = {one: regions.get(one) for one in states}
             if before == states:
                 raise BadInputError(f"{name!r}: is so already; change something.")
             return self._commit(before, states, note)

@@ -72,6 +72,10 @@ class Regions:
     def __getitem__(self, name: str) -> Region:
         return self._now[name]
 
+    def get(self, name: str) -> Region | None:
+        """Give a region, None where there is none of that name."""
+        return self._now.get(name)
+
     def __contains__(self, name: str) -> bool:
         return name in self._now
 
@@ -150,9 +154,13 @@ def correction_of(before: dict[str, Region | None], after: dict[str, Region | No
         REGION,
         before=tuple(region and region.content() for region in before.values()),
         after=tuple(region and region.content() for region in after.values()),
-        outlines_before={name: region and region.polygon for name, region in before.items()},
-        outlines_after={name: region and region.polygon for name, region in after.items()},
+        outlines_before={name: _polygon(region) for name, region in before.items()},
+        outlines_after={name: _polygon(region) for name, region in after.items()},
     )
+
+
+def _polygon(region: Region | None) -> bytes | None:
+    return None if region is None else region.polygon
 
 
 def regions_after(correction: Correction) -> dict[str, Region | None]:
@@ -174,8 +182,7 @@ def regions_after(correction: Correction) -> dict[str, Region | None]:
 
 def _from_frame(frame: GeoDataFrame) -> dict[str, Region]:
     """Take over regions of a store; those without a name or colour get one."""
-    names = frame["name"] if "name" in frame else frame.index
-    names = [str(name) for name in names]
+    names = [str(name) for name in frame.get("name", frame.index)]
     colors = colors_for(names)
     if "color" in frame:
         given = frame["color"].tolist()

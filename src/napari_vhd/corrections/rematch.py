@@ -99,6 +99,18 @@ def unpack_rings(body: bytes) -> dict[str, Any]:
     return found
 
 
+def places_of(
+    entries: Iterable[Entry], kept: Mapping[str, bytes]
+) -> dict[tuple[str, str], tuple[float, float]]:
+    """Say where cells lay as computed (full-resolution px), by epoch and id."""
+    found = {}
+    for entry in entries:
+        if entry.entry_id in kept:
+            for cell, shape in unpack_rings(kept[entry.entry_id]).items():
+                found[entry.epoch, cell] = (float(shape.centroid.x), float(shape.centroid.y))
+    return found
+
+
 def match_epochs(
     entries: Iterable[Entry],
     kept: Mapping[str, bytes],
@@ -205,7 +217,7 @@ def _sound(geometries: Any) -> Any:
 
 
 def _ranges(start: Any, stop: Any) -> Any:
-    """Indices of all half-open ranges, one after the other."""
+    """Give the indices of all half-open ranges, one after the other."""
     lengths = stop - start
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - ends + lengths, lengths)

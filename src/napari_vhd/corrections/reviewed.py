@@ -6,7 +6,6 @@ not matter: the state of each slot follows from the entries alone.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,28 +15,27 @@ from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
 
 from . import catalogue, rematch
+from .as_computed import AsComputed
 from .catalogue import Column
-from .columns import NOTHING, Computed, LabelColumn
-from .correction import COLOR, LABEL_SET, OUTLINE_KINDS, REGION, RELABEL, RENAME_CATEGORY
+from .columns import LabelColumn
+from .correction import OUTLINE_KINDS, REGION, RELABEL
 from .counts import LiveCounts
+from .filing import LABELLING, Filing
 from .geometry import Ground
 from .numbers import NumberColumns, Numbers
 from .regions import Regions
 from .segmentation import Moved, Segmentation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    import pandas as pd
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
 
-    from .computed import ComputedSource
     from .correction import Entry
     from .history import History
+    from .opened import Opened
     from .outlines import Outlines
-
-_LABELLING = frozenset({RELABEL, RENAME_CATEGORY, LABEL_SET, COLOR})
 
 
 @dataclass(frozen=True)
@@ -93,28 +91,31 @@ class Reviewed:
     kept
         Gives the outlines that entries kept of cells they touched first; asked only where the
         segmentation has changed since.
+
+    Attributes
+    ----------
+    computed
+        What was computed, by row.
+    filing
+        Entries by what they are about.
     """
 
     def __init__(
         self,
-        source: ComputedSource,
+        source: Opened,
         history: History,
         kept: Callable[[], Mapping[str, bytes]] = dict,
     ) -> None:
         self.source = source
+        self.computed = AsComputed(source)
+        self.filing = Filing(history)
+        self.kept = kept
         self._history = history
-        self._kept = kept
         self._segmentations: dict[str, Segmentation] = {}
         self._columns: dict[tuple[str, str], LabelColumn] = {}
         self._numbers: dict[str, NumberColumns] = {}
-        self._frames: dict[str, pd.DataFrame] = {}
         self._regions: Regions | None = None
         self._counts: LiveCounts | None = None
-        self._table_rows: NDArray[np.int64] | None = None
-        self._gene_numbers: dict[str, int] | None = None
-        self._on: dict[tuple[str, ...], list[Entry]] = defaultdict(list)
-        for entry in history.entries:
-            self._file(entry)
 
     # What there is
 
@@ -127,23 +128,17 @@ class Reviewed:
             If there is none of that name; names those that are there.
         """
         if name not in self._segmentations:
-            if name not in self.source.segmentation_names():
-                there = ", ".join(self.source.segmentation_names()) or "none"
-                raise BadInputError(
-                    f"{self.source.sample_id}: there are no {name!r}; there are: {there}."
-                )
-            ids, geometries, frame = self.source.outlines(name)
-            self._frames[name] = frame
+            ids, geometries = self.computed.outlines(name)
             made = Segmentation(name, ids, geometries, self._history)
-            entries = self._on["cells", name]
+            entries = self.filing.cells(name)
             if any(entry.epoch not in ("", made.epoch) for entry in entries):
                 made.matches = rematch.match_epochs(
-                    entries, self._kept(), made.outlines, made.epoch, self._history.active
+                    entries, self.kept(), made.outlines, made.epoch, self._history.active
                 )
-            self._segmentations[name] = made
-            made.load(self._on["outlines", name])
+            made.load(self.filing.outlines(name))
             for entry in entries:
                 made.note(entry)
+            self._segmentations[name] = made
         return self._segmentations[name]
 
     def outlines(self, name: str) -> Outlines:
@@ -152,11 +147,10 @@ class Reviewed:
 
     def boundaries_frame(self, name: str) -> GeoDataFrame:
         """Give a segmentation as a GeoDataFrame: cells that are there, with their own columns."""
-        segmentation = self.segmentation(name)
-        own = self._frames[name].set_axis(self._index(name))
-        frame = segmentation.outlines.frame()
+        frame = self.outlines(name).frame()
+        own = self.computed.frame(name).reindex(frame.index)
         for column in own:
-            frame[column] = own[column].reindex(frame.index)
+            frame[column] = own[column]
         if keys.AREA_UM2 in frame:
             frame[keys.AREA_UM2] = frame.area * self.source.um_per_px**2
         return frame
@@ -166,7 +160,7 @@ class Reviewed:
         """The regions."""
         if self._regions is None:
             self._regions = Regions(self.source.regions(), self._history)
-            for entry in self._on["regions",]:
+            for entry in self.filing.regions:
                 self._regions.add(entry)
         return self._regions
 
@@ -187,19 +181,17 @@ class Reviewed:
 
     def columns(self, boundaries: str) -> tuple[Column, ...]:
         """List what the cells of a segmentation can be coloured by (genes apart)."""
-        found = {column.name: column for column in catalogue.columns_of(self._obs(boundaries))}
-        for entry in self._on["sets", boundaries]:
-            name = entry.correction.column
-            if self._history.active(entry.entry_id) and name not in found:
-                found[name] = Column(name, catalogue.CATEGORICAL, name, "", catalogue.OWN_LABELS)
+        found = {column.name: column for column in self.computed.columns(boundaries)}
+        for name in self.filing.label_sets(boundaries):
+            found.setdefault(
+                name, Column(name, catalogue.CATEGORICAL, name, "", catalogue.OWN_LABELS)
+            )
         return tuple(found.values())
 
-    def has_labels(self, boundaries: str, name: str) -> bool:
-        """Say whether there is a column of labels of that name."""
-        return any(
-            column.name == name and column.kind == catalogue.CATEGORICAL
-            for column in self.columns(boundaries)
-        )
+    def label_names(self, boundaries: str) -> list[str]:
+        """Name the columns of labels."""
+        kind = catalogue.CATEGORICAL
+        return [column.name for column in self.columns(boundaries) if column.kind == kind]
 
     def column(self, boundaries: str, name: str) -> LabelColumn:
         """Give a label column with its corrections; built the first time.
@@ -210,88 +202,26 @@ class Reviewed:
             If there is none of that name; names those that are there.
         """
         found = self._columns.get((boundaries, name))
-        if found is not None:
-            return found
-        if not self.has_labels(boundaries, name):
-            there = [c.name for c in self.columns(boundaries) if c.kind == catalogue.CATEGORICAL]
-            raise BadInputError(
-                f"{name!r}: {boundaries} have no such column of labels; there are: "
-                f"{', '.join(there) or 'none'}; make_label_set makes one of your own."
-            )
-        segmentation = self.segmentation(boundaries)
-        made = LabelColumn(name, self._computed(boundaries, name), segmentation, self._history)
-        self._columns[boundaries, name] = made
-        made.load(self._on["labels", boundaries, name])
-        return made
-
-    def label_set(self, boundaries: str, name: str) -> dict[str, Any] | None:
-        """Names and colours of a label set, None where there is none."""
-        found = None
-        for entry in self._on["sets", boundaries]:
-            if entry.correction.column == name and self._history.active(entry.entry_id):
-                found = dict(entry.correction.after[0])
+        if found is None:
+            segmentation = self.segmentation(boundaries)
+            there = self.label_names(boundaries)
+            if name not in there:
+                raise BadInputError(
+                    f"{name!r}: {boundaries} have no such column of labels; there are: "
+                    f"{', '.join(there) or 'none'}; make_label_set makes one of your own."
+                )
+            computed = self.computed.labels(boundaries, name)
+            found = LabelColumn(name, computed, segmentation, self._history)
+            found.load(self.filing.labels(boundaries, name))
+            self._columns[boundaries, name] = found
         return found
 
-    def label_sets(self) -> list[tuple[str, str, dict[str, Any]]]:
-        """Give the label sets in force: segmentation, name, content; sorted."""
-        found = {}
-        for key in [key for key in self._on if key[0] == "sets"]:
-            for entry in self._on[key]:
-                place = (key[1], entry.correction.column)
-                content = self.label_set(*place)
-                if content is not None:
-                    found[place] = content
-        return [(*place, content) for place, content in sorted(found.items())]
-
-    def counted_as_computed(self, row: int, counts: Any) -> bool:
-        """Say whether counts (1, genes) of a cell are those that the table holds."""
-        computed = self.computed_counts(row)
-        return computed is not None and bool((computed != counts).nnz == 0)
-
-    def computed_counts(self, row: int) -> Any:
-        """Counts (1, genes) of a cell as computed, None where it was not counted."""
-        place = np.flatnonzero(self.rows_of_table() == row)
-        return self.source.counts_of(int(place[0])) if len(place) else None
-
-    def label_columns_with_entries(self) -> list[tuple[str, str, LabelColumn]]:
-        """Give the label columns that were corrected, with their segmentation and name."""
-        found = []
-        for key in [key for key in self._on if key[0] == "labels"]:
-            _, boundaries, name = key
+    def corrected_columns(self) -> Iterator[tuple[str, str, LabelColumn]]:
+        """Give the label columns with entries: segmentation, name, column; sorted."""
+        for boundaries, name in self.filing.label_columns():
             there = boundaries in self.source.segmentation_names()
-            if there and self.has_labels(boundaries, name):
-                found.append((boundaries, name, self.column(boundaries, name)))
-        return found
-
-    def segmentations_with_entries(self) -> list[Segmentation]:
-        """Give the segmentations whose outlines were corrected."""
-        names = [key[1] for key in self._on if key[0] == "outlines"]
-        return [self.segmentation(n) for n in names if n in self.source.segmentation_names()]
-
-    def entries_on_cells(self, boundaries: str) -> list[Entry]:
-        """Give the entries that name cells of a segmentation."""
-        return list(self._on["cells", boundaries])
-
-    def place_before(self, boundaries: str, entry: Entry, cell: str) -> tuple[float, float]:
-        """Where a cell of an earlier segmentation lay, full-resolution px; NaN if not known."""
-        shapes = self._shapes_before(boundaries).get((entry.epoch, cell))
-        if shapes is None:
-            return float("nan"), float("nan")
-        return float(shapes.centroid.x), float(shapes.centroid.y)
-
-    def _shapes_before(self, boundaries: str) -> dict[tuple[str, str], Any]:
-        """Outlines of cells of earlier segmentations, by epoch and id."""
-        found: dict[tuple[str, str], Any] = {}
-        kept = self._kept()
-        for entry in self._on["cells", boundaries]:
-            if entry.entry_id in kept:
-                for cell, shape in rematch.unpack_rings(kept[entry.entry_id]).items():
-                    found[entry.epoch, cell] = shape
-        return found
-
-    def ground(self) -> Ground:
-        """What outlines are drawn on."""
-        return Ground(self.source.um_per_px)
+            if there and name in self.label_names(boundaries):
+                yield boundaries, name, self.column(boundaries, name)
 
     def numbers(self, boundaries: str, name: str) -> Numbers:
         """Give a number of each cell; ``gene:<symbol>`` for a gene's counts."""
@@ -299,87 +229,18 @@ class Reviewed:
             self._numbers[boundaries] = NumberColumns(self, boundaries)
         return self._numbers[boundaries].get(name)
 
-    # What was computed
-
-    def computed_values(self, boundaries: str, name: str) -> tuple[pd.Series, NDArray[np.int64]]:
-        """Give a column as computed, and the row of the outlines of each value.
-
-        Raises
-        ------
-        BadInputError
-            If there is none of that name.
-        """
-        frame = self._obs(boundaries)
-        if name not in frame:
-            raise BadInputError(
-                f"{name!r}: {boundaries} have no such column; there are: "
-                f"{', '.join(map(str, frame))}."
-            )
-        own = self._frames[boundaries]
-        if boundaries == self.source.typed and name in self.source.obs():
-            return frame[name], self.rows_of_table()
-        return own[name], np.arange(len(own), dtype=np.int64)
-
-    def computed_value(self, boundaries: str, name: str, row: int) -> Any:
-        """Give one number as computed, NaN where there is none."""
-        if name.startswith(catalogue.GENE_PREFIX):
-            values = self.source.gene(name.removeprefix(catalogue.GENE_PREFIX))
-            rows = self.rows_of_table()
-        else:
-            series, rows = self.computed_values(boundaries, name)
-            values = series.to_numpy()
-        place = np.flatnonzero(rows == row)
-        return values[place[0]] if len(place) else np.nan
-
-    def rows_of_table(self) -> NDArray[np.int64]:
-        """Row of the outlines of each row of ``table``, -1 where a cell has no outline."""
-        if self._table_rows is None:
-            typed = self.source.typed
-            if typed is None:
-                return NOTHING
-            names = self.source.obs().index.astype(str)
-            segmentation = self.segmentation(typed)
-            self._table_rows = np.array(
-                [segmentation.row_for_life(name) for name in names], dtype=np.int64
-            )
-        return self._table_rows
-
-    def gene_number(self, symbol: str) -> int:
-        """Column of a gene in the counts.
-
-        Raises
-        ------
-        BadInputError
-            If there is none.
-        """
-        if self._gene_numbers is None:
-            self._gene_numbers = {name: n for n, name in enumerate(self.source.genes())}
-        if symbol not in self._gene_numbers:
-            raise BadInputError(f"{symbol!r}: the sample has no such gene; check the spelling.")
-        return self._gene_numbers[symbol]
+    def ground(self) -> Ground:
+        """Say what outlines are drawn on."""
+        return Ground(self.source.um_per_px)
 
     # What changes
 
     def add(self, entry: Entry, switched: Iterable[Entry]) -> Change:
         """Follow an entry that came into the history, and those that it switched on or off."""
-        self._file(entry)
+        self.filing.file(entry)
         changes = [self._follow(entry, new=True)]
         changes += [self._follow(one, new=False) for one in switched]
         return joined(changes)
-
-    def _file(self, entry: Entry) -> None:
-        """Remember an entry for pieces that are not built yet."""
-        made = entry.correction
-        if made.kind in _LABELLING:
-            self._on["labels", made.boundaries, made.column].append(entry)
-        if made.kind == LABEL_SET:
-            self._on["sets", made.boundaries].append(entry)
-        if made.kind in OUTLINE_KINDS:
-            self._on["outlines", made.boundaries].append(entry)
-        if made.kind == REGION:
-            self._on["regions",].append(entry)
-        if made.cell_ids:
-            self._on["cells", made.boundaries].append(entry)
 
     def _follow(self, entry: Entry, *, new: bool) -> Change:
         made = entry.correction
@@ -393,7 +254,7 @@ class Reviewed:
         if made.kind in OUTLINE_KINDS and segmentation is not None:
             moved = (segmentation.add if new else segmentation.switch)(entry)
             return self._follow_outlines(segmentation, moved)
-        if made.kind in _LABELLING:
+        if made.kind in LABELLING:
             return self._follow_labels(entry, new)
         return Change()
 
@@ -402,9 +263,9 @@ class Reviewed:
         column = self._columns.get((made.boundaries, made.column))
         if column is None:
             return Change(columns=made.kind != RELABEL)
-        names = len(column.labels.names)
+        names = column.n_names
         rows = (column.add if new else column.switch)(entry)
-        changed = made.kind != RELABEL or len(column.labels.names) != names
+        changed = made.kind != RELABEL or column.n_names != names
         cells: tuple[CellsChanged, ...] = ()
         if len(rows):
             cells = (CellsChanged(made.boundaries, rows, columns=frozenset({made.column})),)
@@ -416,60 +277,25 @@ class Reviewed:
         name = segmentation.name
         rows = np.array(moved.rows, dtype=np.int64)
         alive = segmentation.outlines.ids_of(rows[segmentation.outlines.alive[rows]])
-        labelled = set()
+        columns = set()
         for (boundaries, label), column in self._columns.items():
             if boundaries == name:
                 column.grow(segmentation.n_rows)
                 column.refresh(alive)
-                labelled.add(label)
+                columns.add(label)
         if name == self.source.typed and self._counts is not None:
             self._counts.follow(moved)
             rows = np.union1d(rows, self._counts.settle())
         if name in self._numbers:
-            labelled |= self._numbers[name].follow(rows.tolist())
-        return Change((CellsChanged(name, rows, outlines=True, columns=frozenset(labelled)),))
-
-    # Reading
-
-    def _obs(self, boundaries: str) -> pd.DataFrame:
-        """Columns of a segmentation: of the table if it counts these cells, and its own."""
-        self.segmentation(boundaries)
-        own = self._frames[boundaries]
-        if boundaries != self.source.typed:
-            return own
-        table = self.source.obs()
-        missing = [name for name in own if name not in table]
-        return table.join(own[missing].set_axis(self._index(boundaries)), how="left")
-
-    def _index(self, boundaries: str) -> list[str]:
-        segmentation = self.segmentation(boundaries)
-        return segmentation.outlines.ids_of(np.arange(segmentation.n_computed))
-
-    def _computed(self, boundaries: str, name: str) -> Computed:
-        segmentation = self.segmentation(boundaries)
-        codes = np.full(segmentation.n_computed, -1, dtype=np.int32)
-        if name not in self._obs(boundaries):
-            return Computed(codes, (), ())
-        series, rows = self.computed_values(boundaries, name)
-        own, names = catalogue.codes_of(series)
-        there = (rows >= 0) & (rows < len(codes))
-        codes[rows[there]] = own[there]
-        colors = self.source.uns_colors(name) or ()
-        if isinstance(colors, (list, tuple)) and len(colors) == len(names):
-            return Computed(codes, names, tuple(str(color) for color in colors))
-        return Computed(codes, names, ("",) * len(names))
+            columns |= self._numbers[name].follow(rows.tolist())
+        return Change((CellsChanged(name, rows, outlines=True, columns=frozenset(columns)),))
 
 
 def joined(changes: Iterable[Change]) -> Change:
     """Put changes together."""
-    found = list(changes)
+    found: list[Any] = list(changes)
     return Change(
         tuple(cells for change in found for cells in change.cells),
         any(change.regions for change in found),
         any(change.columns for change in found),
     )
-
-
-def stage_of(boundaries: str) -> str:
-    """Name the stage that makes boundaries."""
-    return {keys.STARDIST: "stardist", keys.PROSEG: "proseg"}.get(boundaries, boundaries)

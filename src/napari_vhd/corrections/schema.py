@@ -23,6 +23,9 @@ SCHEMA_VERSION = 2
 APPLICATION_ID = 0x7668644C
 BUSY_SECONDS = 20.0
 
+# What reading a damaged file can raise; text that is none is a ValueError.
+READ_ERRORS = (sqlite3.Error, OSError, ValueError)
+
 # Version 2: one row a correction, chained by the checksum of the row before. JSON that is long is
 # deflated (a BLOB in place of TEXT).
 SCHEMA = """
@@ -152,7 +155,7 @@ def check_version(path: Path, connection: sqlite3.Connection) -> int:
     try:
         application = int(connection.execute("PRAGMA application_id").fetchone()[0])
         version = int(connection.execute("PRAGMA user_version").fetchone()[0])
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         raise_damaged(path, str(error), error)
     if application != APPLICATION_ID:
         raise BadInputError(
@@ -198,7 +201,7 @@ def open_to_write(path: Path) -> tuple[sqlite3.Connection, str]:
         # macOS: fsync alone leaves data in the disk's own cache.
         connection.execute("PRAGMA fullfsync=1")
         _migrate(path, connection)
-    except sqlite3.Error as error:
+    except READ_ERRORS as error:
         connection.close()
         refuse(path, error)
     except BaseException:
@@ -236,7 +239,7 @@ def open_read_only(path: Path) -> sqlite3.Connection:
         except BaseException:
             connection.close()
             raise
-    except (sqlite3.Error, OSError) as error:
+    except READ_ERRORS as error:
         raise_damaged(path, str(error), error)
     return connection
 
@@ -257,7 +260,7 @@ def refuse(path: Path, error: BaseException) -> NoReturn:
     name = getattr(error, "sqlite_errorname", "") or ""
     number = getattr(error, "errno", None)
     kept = "nothing was changed, and what was corrected before is kept"
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")):
+    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, ValueError):
         raise_damaged(path, str(error), error)
     if name.startswith("SQLITE_FULL") or number in {28, 122, 27}:
         why = f"the disk is full; {kept}. Free some space and correct again."
@@ -281,8 +284,9 @@ def raise_damaged(path: Path, why: str, error: BaseException | None = None) -> N
         Always.
     """
     raise BadInputError(
-        f"{path}: the ledger of corrections cannot be read ({why}); it is kept as it is. Restore it "
-        f"from a copy, or keep what can be read with: napari-vhd corrections {path.parent} recover"
+        f"{path}: the ledger of corrections cannot be read ({why}); it is kept as it is. Restore "
+        "it from a copy, or keep what can be read with: napari-vhd corrections "
+        f"{path.parent} recover"
     ) from error
 
 

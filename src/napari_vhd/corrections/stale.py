@@ -92,7 +92,7 @@ def find_stale(reviewed: Reviewed, radius_um: float) -> Stale:
             cells[outlines.id_of(row)] = neighbours
     counts = {w: sum(w in what for what in cells.values()) for w in ORDER if w in there}
     stages = {stage for what, number in counts.items() if number for stage in STAGES[what]}
-    done = reviewed.source.stages_done()
+    done = reviewed.source.stages_done
     rerun = tuple(stage for stage in _STAGE_ORDER if stage in stages and stage in done)
     return Stale(cells, {what: n for what, n in counts.items() if n}, rerun)
 
@@ -110,7 +110,11 @@ def rows_changed(reviewed: Reviewed) -> list[int]:
     if counts is not None:
         for row in counts.rows():
             own = counts.of(row)
-            if row not in rows and own is not None and not reviewed.counted_as_computed(row, own):
+            if (
+                row not in rows
+                and own is not None
+                and not reviewed.computed.is_counted_so(row, own)
+            ):
                 rows.add(row)
     return sorted(rows - {-1})
 

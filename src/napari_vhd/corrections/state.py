@@ -34,7 +34,7 @@ def _parts(reviewed: Reviewed) -> list[Any]:
             for cell, shape in segmentation.edited().items()
         }
         parts.append(["outlines", name, segmentation.epoch, edited])
-    for boundaries, name, column in reviewed.label_columns_with_entries():
+    for boundaries, name, column in reviewed.corrected_columns():
         outlines = reviewed.outlines(boundaries)
         authors = column.authors()
         labels, codes = column.labels, column.codes
@@ -46,7 +46,7 @@ def _parts(reviewed: Reviewed) -> list[Any]:
         # What nobody has changed, or changed back, is as if never touched.
         if now or chosen:
             parts.append(["labels", boundaries, name, now, chosen])
-    for boundaries, name, content in reviewed.label_sets():
+    for boundaries, name, content in reviewed.filing.all_label_sets():
         parts.append(["label set", boundaries, name, content])
     parts.append(["counts", _counts(reviewed)])
     regions = {
@@ -60,7 +60,7 @@ def _parts(reviewed: Reviewed) -> list[Any]:
 
 
 def _counts(reviewed: Reviewed) -> dict[str, Any]:
-    """Counts of the cells that were counted again, where they are not as computed."""
+    """Give counts of cells that were counted again, where they are not as computed."""
     counts, typed = reviewed.counts, reviewed.source.typed
     if counts is None or typed is None:
         return {}
@@ -70,7 +70,7 @@ def _counts(reviewed: Reviewed) -> dict[str, Any]:
     for row in counts.rows():
         cell = outlines.id_of(row)
         own = counts.of(row)
-        if own is None or (cell not in edited and reviewed.counted_as_computed(row, own)):
+        if own is None or (cell not in edited and reviewed.computed.is_counted_so(row, own)):
             continue
         own = own.tocsr()
         order = np.argsort(own.indices)
