@@ -1,0 +1,330 @@
+"""The correction dock: labels and outlines by hand, undone and redone, with who and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error
+from qtpy.QtCore import QSize, Qt, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QTabWidget, QToolButton
+
+from napari_vhd.corrections.author import save_author, saved_author
+from napari_vhd.exceptions import BadInputError
+from napari_vhd.layers.corrector import close_corrector, corrector_of
+
+from .cell import CellDock
+from .parts.decide_panel import DecidePanel
+from .parts.deeds import Asked, Deeds
+from .parts.history_panel import HistoryPanel
+from .parts.label_panel import LabelPanel
+from .parts.mend_bar import MendBar
+from .parts.review_mode import LISTED, ReviewMode
+from .parts.scene_dock import SceneDock
+from .parts.selection_bar import SelectionBar
+from .parts.status_line import StatusLine
+from .parts.theme import theme_color
+from .parts.tool_icons import tool_icon
+from .parts.tools import PICK, Tools
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    from napari_vhd.corrections.correction import Entry
+    from napari_vhd.exceptions import VhdError
+    from napari_vhd.layers.scene import Scene
+
+# Counts are taken again once edits have come to rest; what others wrote is looked for now and then.
+_REST_MS, _DECIDE_MS, _POLL_MS = 60, 1200, 2000
+
+
+class CorrectionsDock(SceneDock):
+    """Corrects the open sample.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer whose sample it is about.
+    """
+
+    def __init__(self, napari_viewer: Viewer) -> None:
+        super().__init__(napari_viewer, "Corrections")
+        self.review_button = QPushButton("Review mode")
+        self.review_button.setCheckable(True)
+        self.review_button.setToolTip(
+            "Label and correct by single keys on our layers; napari's own keys are back after."
+        )
+        self.undo, self.redo = _button("Undo (Ctrl-Z)"), _button("Redo (Ctrl-Shift-Z)")
+        self.author = QLineEdit()
+        self.author.setPlaceholderText("initials")
+        self.author.setAccessibleName("Who corrects")
+        self.author.setToolTip("Who corrects: initials or an id, kept with every correction.")
+        self.author.setMaximumWidth(80)
+        self.status = StatusLine()
+        self.told = QLabel()
+        self.told.setWordWrap(True)
+        self.labels = LabelPanel(self)
+        self.selected = SelectionBar(self, lambda: self.labels.shown)
+        self.tools = Tools()
+        self.mend = MendBar()
+        self.card = CellDock(self.viewer)
+        self.card.lasso.hide()  # this dock has its own
+        self.history = HistoryPanel(self)
+        self.decide = DecidePanel(self)
+        self.tabs = QTabWidget()
+        self.deeds = Deeds(self, self._asked_now)
+        self.review = ReviewMode(self)
+        self._rest, self._decide_rest = _timer(self, _REST_MS), _timer(self, _DECIDE_MS)
+        self._poll = QTimer(self)
+        self._poll.setInterval(_POLL_MS)
+        self._fill()
+        self._connect()
+        self.refresh_theme()
+        self.start()
+
+    def _fill(self) -> None:
+        keys = QLabel("<br>".join(f"<b>{key}</b> &nbsp;{does}" for key, does in LISTED))
+        keys.setAlignment(Qt.AlignmentFlag.AlignTop)
+        keys.setWordWrap(True)
+        keys.setMargin(4)
+        for widget, title in (
+            (self.card, "Cell"),
+            (self.history, "History"),
+            (self.decide, "To decide"),
+            (keys, "Keys"),
+        ):
+            self.tabs.addTab(widget, title)
+        head = QHBoxLayout()
+        head.addWidget(self.review_button, 1)
+        for button in (self.undo, self.redo, self.author):
+            head.addWidget(button)
+        self.body.addLayout(head)
+        for widget in (self.status, self.selected, self.tools, self.told, self.mend):
+            self.body.addWidget(widget)
+        self.body.addWidget(self.labels, 3)
+        self.body.addWidget(self.tabs, 2)
+        self.told.hide()
+
+    def _connect(self) -> None:
+        deeds, labels, review = self.deeds, self.labels, self.review
+        for asked in (self.undo.clicked, review.undo_asked):
+            asked.connect(self._on_undo)
+        for asked in (self.redo.clicked, review.redo_asked):
+            asked.connect(self._on_redo)
+        self.author.editingFinished.connect(self._on_author)
+        self.review_button.toggled.connect(review.turn)
+        review.toggled.connect(self.review_button.setChecked)
+        review.label_asked.connect(self._on_label_key)
+        review.commit_asked.connect(deeds.commit)
+        review.escape_asked.connect(self._on_escape)
+        for asked in (self.tools.chosen, review.tool_asked):
+            asked.connect(deeds.start)
+        deeds.tool_changed.connect(self._on_tool)
+        deeds.told.connect(self._tell)
+        deeds.refused.connect(self._on_sentence)
+        deeds.mendable.connect(self.mend.offer)
+        deeds.done.connect(labels.note.clear)
+        deeds.painting.picked.connect(labels.palette_table.set_current)
+        deeds.painting.opened.connect(self._on_layers)
+        labels.label_given.connect(deeds.give)
+        labels.palette_table.select_asked.connect(self.selected.select_category)
+        labels.listed.connect(self._on_listed)
+        self.decide.counted.connect(self._on_counted)
+        self._rest.timeout.connect(labels.refresh_labels)
+        self._decide_rest.timeout.connect(self.decide.refresh)
+        self._poll.timeout.connect(self._ask_poll)
+
+    # The open sample
+
+    def show_scene(self, scene: Scene) -> None:
+        """Follow a sample."""
+        session = scene.session
+        self.deeds.set_scene(scene)
+        self.review.set_scene(scene)
+        corrector = corrector_of(scene)
+        self.listen(corrector.busy_changed, self.status.set_busy, thread=True)
+        self.listen(corrector.refused, self._on_refused)
+        self.listen(scene.selection_changed, self._on_selection)
+        self.listen(scene.coloring_changed, self.labels.follow)
+        self.listen(scene.layers_changed, self._on_layers)
+        self.listen(session.cells_changed, self._on_changed, thread=True)
+        self.listen(session.columns_changed, self.labels.refresh_columns, thread=True)
+        self.listen(session.reloaded, self.labels.refresh_columns, thread=True)
+        self.listen(session.regions_changed, self.selected.refresh_regions, thread=True)
+        self.listen(session.history_changed, self._on_history, thread=True)
+        self.listen(session.saved, self._on_saved, thread=True)
+        if not session.author:
+            session.author = saved_author()
+        self.author.setText(session.author)
+        self._on_selection(scene.selection)
+        self.labels.refresh_columns()
+        self.selected.refresh_regions()
+        self._on_history()
+        self.ask("newest", _newest, session, then=self._show_newest)
+        self._poll.start()
+
+    def leave_scene(self) -> None:
+        """Let what is under way be written, and forget the sample."""
+        self._poll.stop()
+        self._rest.stop()
+        self._decide_rest.stop()
+        self.deeds.set_scene(None)
+        self.review.set_scene(None)
+        self.labels.forget()
+        self.mend.forget()
+        if self.scene is not None:
+            close_corrector(self.scene)
+
+    def refresh_theme(self) -> None:
+        """Draw in the theme's text colour."""
+        ink = theme_color(self.viewer, "text")
+        self.undo.setIcon(tool_icon("undo", ink))
+        self.redo.setIcon(tool_icon("redo", ink))
+        self.tools.set_ink(ink)
+        self.labels.set_ink(ink)
+
+    def correct(
+        self,
+        verb: Callable[..., Any],
+        *arguments: Any,
+        then: Callable[[Any], None] | None = None,
+        **named: Any,
+    ) -> None:
+        """Call a verb of the session beside the window, in the order they are asked for."""
+        self.deeds.do(verb, *arguments, then=then, **named)
+
+    # What people ask for
+
+    def _asked_now(self) -> Asked:
+        boundaries, column = self.labels.shown
+        return Asked(
+            boundaries,
+            column,
+            self.labels.palette_table.current,
+            self.labels.color,
+            self.labels.note.text().strip(),
+            self.tools.overlap.currentData(),
+            self.tools.distance.value(),
+        )
+
+    def _on_undo(self) -> None:
+        if self.scene is not None:
+            self.correct(self.scene.session.undo, then=self._on_switched)
+
+    def _on_redo(self) -> None:
+        if self.scene is not None:
+            self.correct(self.scene.session.redo, then=self._on_switched)
+
+    def _on_switched(self, entry: Entry | None) -> None:
+        if entry is None:
+            self._tell("There is nothing of yours to undo or redo.")
+
+    def _on_label_key(self, key: str) -> None:
+        name = self.labels.palette_table.of_key(key)
+        if name:
+            self.labels.give(name)
+        else:
+            self._tell(f"No label has the key {key}.")
+
+    def _on_escape(self) -> None:
+        if self.deeds.tool == PICK:
+            self.review.turn(False)
+        else:
+            self.deeds.leave()
+
+    def _on_author(self) -> None:
+        name = self.author.text().strip()
+        if self.scene is None or name == self.scene.session.author:
+            return
+        try:
+            save_author(name)
+        except BadInputError as error:
+            self._on_refused(error)
+        else:
+            self.scene.session.author = name
+
+    # What is to be shown
+
+    def _on_selection(self, ids: tuple[str, ...]) -> None:
+        self.selected.show_number(len(ids), ids[0] if ids else "")
+        self.tools.set_selected(len(ids))
+
+    def _on_tool(self, name: str) -> None:
+        self.tools.set_current(name)
+        if self.scene is not None:
+            self.tools.set_selected(len(self.scene.selection))
+        self.review.refresh()
+
+    def _on_layers(self, _layer: Any = None) -> None:
+        self.review.refresh()
+
+    def _on_listed(self) -> None:
+        rows = self.labels.palette_table.rows
+        self.selected.set_categories([row.name for row in rows if row.count])
+        self.history.set_titles(self.labels.titles)
+
+    def _on_changed(self, _news: Any = None) -> None:
+        self._rest.start()
+
+    def _on_history(self) -> None:
+        self.history.refresh()
+        self._decide_rest.start()
+
+    def _on_counted(self, number: int) -> None:
+        title = f"To decide ({number})" if number else "To decide"
+        self.tabs.setTabText(self.tabs.indexOf(self.decide), title)
+
+    def _on_saved(self, entry: Entry) -> None:
+        if self.scene is not None:
+            number = len(self.scene.session.editor.history)
+            self.status.show_saved(entry.time, number, entry.author)
+
+    def _show_newest(self, found: tuple[Entry | None, int]) -> None:
+        entry, number = found
+        if entry is not None:
+            self.status.show_saved(entry.time, number, entry.author)
+        else:
+            self.status.show_nothing(self.author.text())
+
+    def _on_refused(self, error: VhdError) -> None:
+        self._on_sentence(str(error))
+        self.status.show_refused(str(error))
+        if self.scene is not None and not self.scene.session.author:
+            self.author.setFocus()
+
+    def _on_sentence(self, sentence: str) -> None:
+        show_error(sentence)
+
+    def _tell(self, sentence: str) -> None:
+        self.told.setText(sentence)
+        self.told.setVisible(bool(sentence))
+
+    def _ask_poll(self) -> None:
+        if self.scene is not None:
+            self.ask("poll", self.scene.session.poll, then=_nothing)
+
+
+def _newest(session: Any) -> tuple[Entry | None, int]:
+    entries = session.entries()
+    return (entries[-1] if entries else None), len(entries)
+
+
+def _nothing(_result: Any) -> None:
+    """Signals tell what came in."""
+
+
+def _button(does: str) -> QToolButton:
+    button = QToolButton()
+    button.setToolTip(does)
+    button.setAccessibleName(does)
+    button.setIconSize(QSize(18, 18))
+    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+    return button
+
+
+def _timer(parent: SceneDock, milliseconds: int) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    return timer

@@ -1,0 +1,137 @@
+"""What waits for a decision, with the buttons that decide."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_vhd.exceptions import BadInputError
+
+from .conflicts import Lost, Opinion, ToDecide, lost_of, opinions_of
+from .settling import settle
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_vhd.session import Session
+
+    from .desk import Desk
+
+_NOTHING = (
+    "Nothing to decide. Cells on which people differ are listed here, and corrections whose cell "
+    "is not found in a new segmentation."
+)
+
+
+class DecidePanel(QWidget):
+    """Shows conflicts and lost corrections, and decides.
+
+    Parameters
+    ----------
+    desk
+        Whose sample it is about.
+
+    Attributes
+    ----------
+    counted
+        How many wait for a decision.
+    """
+
+    counted = Signal(int)
+
+    def __init__(self, desk: Desk, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._desk = desk
+        self.told = QLabel(_NOTHING)
+        self.told.setWordWrap(True)
+        self.tree = ToDecide()
+        self.go = QPushButton("Go there")
+        self.take = QPushButton("Take this")
+        self.take.setToolTip("Let this opinion be in force; all stay in the history.")
+        self.move = QPushButton("To selected cell")
+        self.move.setToolTip("Give the label of this correction to the selected cell instead.")
+        self.drop = QPushButton("Give up")
+        self.drop.setToolTip("Take this correction back; it stays in the history.")
+        buttons = QHBoxLayout()
+        for button in (self.go, self.take, self.move, self.drop):
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 0)
+        layout.setSpacing(4)
+        layout.addWidget(self.told)
+        layout.addWidget(self.tree, 1)
+        layout.addLayout(buttons)
+        self.tree.go_asked.connect(self._on_go)
+        self.tree.currentItemChanged.connect(self._refresh)
+        self.go.clicked.connect(lambda: self._on_go(self.tree.current))
+        self.take.clicked.connect(self._on_take)
+        self.move.clicked.connect(self._on_move)
+        self.drop.clicked.connect(self._on_drop)
+        self.number = 0
+        self.show_all((), ())
+
+    def refresh(self) -> None:
+        """Look for what waits for a decision again."""
+        if self._desk.scene is not None:
+            session = self._desk.scene.session
+            self._desk.ask("decide", _to_decide, session, then=lambda f: self.show_all(*f))
+
+    def show_all(self, opinions: Sequence[Opinion], lost: Sequence[Lost]) -> None:
+        """List other things to decide."""
+        self.number = len({(o.boundaries, o.what, o.cell_id) for o in opinions}) + len(lost)
+        self.counted.emit(self.number)
+        self.told.setVisible(not self.number)
+        self.tree.setVisible(bool(self.number))
+        self.tree.show_all(opinions, lost)
+        self._refresh()
+
+    def _on_go(self, found: Opinion | Lost | None) -> None:
+        scene = self._desk.scene
+        if scene is None or found is None:
+            return
+        if isinstance(found, Lost):
+            scene.go_to(found.x, found.y)
+        elif found.what == "region":
+            scene.show_box(*scene.session.regions().geometry[found.cell_id].bounds)
+        elif scene.session.outlines(found.boundaries).row_of(found.cell_id) >= 0:
+            scene.go_to_cell(found.cell_id)
+
+    def _on_take(self) -> None:
+        found = self.tree.current
+        if self._desk.scene is not None and isinstance(found, Opinion):
+            self._desk.correct(settle, self._desk.scene.session, found)
+
+    def _on_move(self) -> None:
+        found, scene = self.tree.current, self._desk.scene
+        if scene is not None and isinstance(found, Lost):
+            self._desk.correct(_move, scene.session, found, scene.selection)
+
+    def _on_drop(self) -> None:
+        found, scene = self.tree.current, self._desk.scene
+        if scene is not None and isinstance(found, Lost):
+            self._desk.correct(scene.session.revert, found.entry_id)
+
+    def _refresh(self, *_ignored: Any) -> None:
+        found = self.tree.current
+        for button in (self.go, self.take, self.move, self.drop):
+            button.setVisible(bool(self.number))
+        self.go.setEnabled(found is not None)
+        self.take.setVisible(bool(self.number) and not isinstance(found, Lost))
+        self.take.setEnabled(isinstance(found, Opinion))
+        for button in (self.move, self.drop):
+            button.setVisible(isinstance(found, Lost))
+
+
+def _to_decide(session: Session) -> tuple[tuple[Opinion, ...], tuple[Lost, ...]]:
+    return opinions_of(session.conflicts()), lost_of(session.unmatched())
+
+
+def _move(session: Session, lost: Lost, selection: tuple[str, ...]) -> Any:
+    """Give the label of a correction that lost its cell to the selected one."""
+    if not lost.column or len(selection) != 1:
+        raise BadInputError("Select the one cell that this label is to go to; outlines stay lost.")
+    note = f"was on {lost.cell_id}, which has no match in the new segmentation"
+    value = None if lost.value == str(None) else lost.value
+    return session.relabel(selection, lost.column, value, note=note, add=True)
