@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .frame import Frame
+from .removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,8 +120,7 @@ class EditLayer:
 
     def close(self) -> None:
         """Take the layer away."""
-        if self.layer in self.viewer.layers:
-            self.viewer.layers.remove(self.layer)
+        remove(self.viewer.layers, self.layer)
 
 
 def _with_neighbours(outlines: Outlines, ids: Sequence[str], around: float) -> NDArray[np.int64]:

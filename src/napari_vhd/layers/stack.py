@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .removal import quickly, remove
+
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-IMAGE, BINS, FILLS, LINES, SHAPES, SELECTION, REGIONS, PAINT = range(8)
+IMAGE, BINS, FILLS, PAINT, LINES, SHAPES, SELECTION, REGIONS = range(8)
 """Kinds of layers, from the bottom up."""
 
 
@@ -48,10 +50,12 @@ class Stack:
         if layer in self._own:
             self._own.remove(layer)
             del self._kind[id(layer)]
-        if layer in self._all:
-            self._all.remove(layer)
+        remove(self._all, layer)
 
     def clear(self) -> None:
         """Take all of ours out."""
-        for layer in list(self._own):
-            self.remove(layer)
+        own, self._own, self._kind = self._own, [], {}
+        with quickly(self._all):
+            for layer in own:
+                if layer in self._all:
+                    self._all.remove(layer)

@@ -8,6 +8,8 @@ import shapely
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_vhd.layers.removal import remove
+
 from .ears import Ears
 
 if TYPE_CHECKING:
@@ -96,8 +98,7 @@ class OutlineDrawing(QObject):
         self._ears.let_go()
         self._layer = self._scene = None
         layers = scene.viewer.layers
-        if layer in layers:
-            layers.remove(layer)
+        remove(layers, layer)
         if self._before in layers:
             layers.selection.active = self._before
         self._before = None
