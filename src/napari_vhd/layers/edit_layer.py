@@ -30,10 +30,16 @@ _CELL, _ROLE = "cell_id", "role"
 
 @dataclass(frozen=True)
 class _Opened:
-    """One cell as it was opened."""
+    """One cell as it was opened: its vertices, and the same as napari holds them (float32)."""
 
     vertices: Vertices
     whole: bool
+    shown: NDArray[np.float32]
+
+    def exact(self, shown: NDArray[np.float32]) -> Vertices:
+        """Give vertices that napari holds, those that were not moved to the last bit."""
+        known = dict(zip(map(tuple, self.shown.tolist()), self.vertices.tolist(), strict=True))
+        return np.array([known.get(tuple(place), place) for place in shown.tolist()], dtype=float)
 
 
 class EditLayer:
@@ -68,14 +74,13 @@ class EditLayer:
         self._opened: dict[str, _Opened] = {}
         rows = _with_neighbours(outlines, ids, _AROUND_UM / um_per_px)
         names = outlines.ids_of(rows)
-        for name, geometry in zip(names, outlines.geometries(rows), strict=True):
-            self._opened[name] = _opened(geometry)
-        self.cut = tuple(name for name in names if not self._opened[name].whole)
+        rims = [_rim(geometry) for geometry in outlines.geometries(rows)]
+        self.cut = tuple(name for name, (_, whole) in zip(names, rims, strict=True) if not whole)
         chosen = set(ids)
         # Line width is in px of the data, and is to be two points on the screen.
         width = max(2.0 / (viewer.scene.camera.zoom * um_per_px), 0.1)
         self.layer: Shapes = Shapes(
-            [self._opened[name].vertices for name in names],
+            [vertices for vertices, _ in rims],
             shape_type="polygon",
             name="edit outlines",
             edge_width=width,
@@ -87,6 +92,8 @@ class EditLayer:
             },
             **Frame(um_per_px).vertices(),
         )
+        for name, (vertices, whole), data in zip(names, rims, self.layer.data, strict=True):
+            self._opened[name] = _Opened(vertices, whole, np.asarray(data)[:, -2:].copy())
         # A shape that somebody draws here is no cell.
         self.layer.feature_defaults = {_CELL: [""], _ROLE: [""]}
         viewer.add_layer(self.layer)
@@ -106,17 +113,18 @@ class EditLayer:
         for name, data in zip(names, self.layer.data, strict=True):
             if name not in self._opened or name in found:
                 continue
-            now = np.asarray(data)[:, -2:]
-            if not np.array_equal(now, self._opened[name].vertices):
-                found[name] = now[:, ::-1]
+            now, opened = np.asarray(data)[:, -2:], self._opened[name]
+            if not np.array_equal(now, opened.shown):
+                found[name] = opened.exact(now)[:, ::-1]
         return found
 
     def taken(self, name: str, geometry: Any) -> None:
         """Note that a cell has this outline now: what is shown of it is no change any more."""
         names = self.layer.features[_CELL].astype(str).tolist()
         if name in names:
-            shown = np.asarray(self.layer.data[names.index(name)])[:, -2:]
-            self._opened[name] = _Opened(shown, _opened(geometry).whole)
+            shown = np.asarray(self.layer.data[names.index(name)])[:, -2:].copy()
+            vertices = self._opened[name].exact(shown)
+            self._opened[name] = _Opened(vertices, _rim(geometry)[1], shown)
 
     def close(self) -> None:
         """Take the layer away."""
@@ -141,11 +149,14 @@ def _with_neighbours(outlines: Outlines, ids: Sequence[str], around: float) -> N
     return np.concatenate([others, own])
 
 
-def _opened(geometry: Any) -> _Opened:
-    """Take the rim of the largest part: vertices (y, x), the first not repeated at the end."""
+def _rim(geometry: Any) -> tuple[Vertices, bool]:
+    """Take the rim of the largest part: vertices (y, x), the first not repeated at the end.
+
+    Also says whether that is all there is of it.
+    """
     import shapely
 
     parts = shapely.get_parts(geometry)
     largest = max(parts, key=lambda part: part.area)
     whole = len(parts) == 1 and not largest.interiors
-    return _Opened(shapely.get_coordinates(largest.exterior)[:-1, ::-1].copy(), whole)
+    return shapely.get_coordinates(largest.exterior)[:-1, ::-1].copy(), whole

@@ -5,25 +5,23 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QTabWidget, QToolButton
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget
 
 from napari_vhd.corrections.author import save_author, saved_author
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers.corrector import close_corrector, corrector_of
 
 from .cell import CellDock
+from .parts.correction_head import Head
 from .parts.decide_panel import DecidePanel
 from .parts.deeds import Asked, Deeds
 from .parts.history_panel import HistoryPanel
 from .parts.label_panel import LabelPanel
-from .parts.mend_bar import MendBar
 from .parts.review_mode import LISTED, ReviewMode
 from .parts.scene_dock import SceneDock
 from .parts.selection_bar import SelectionBar
-from .parts.status_line import StatusLine
 from .parts.theme import theme_color
-from .parts.tool_icons import tool_icon
 from .parts.tools import PICK, Tools
 
 if TYPE_CHECKING:
@@ -50,24 +48,10 @@ class CorrectionsDock(SceneDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Corrections")
-        self.review_button = QPushButton("Review mode")
-        self.review_button.setCheckable(True)
-        self.review_button.setToolTip(
-            "Label and correct by single keys on our layers; napari's own keys are back after."
-        )
-        self.undo, self.redo = _button("Undo (Ctrl-Z)"), _button("Redo (Ctrl-Shift-Z)")
-        self.author = QLineEdit()
-        self.author.setPlaceholderText("initials")
-        self.author.setAccessibleName("Who corrects")
-        self.author.setToolTip("Who corrects: initials or an id, kept with every correction.")
-        self.author.setMaximumWidth(80)
-        self.status = StatusLine()
-        self.told = QLabel()
-        self.told.setWordWrap(True)
+        self.head = Head()
         self.labels = LabelPanel(self)
         self.selected = SelectionBar(self, lambda: self.labels.shown)
         self.tools = Tools()
-        self.mend = MendBar()
         self.card = CellDock(self.viewer)
         self.card.lasso.hide()  # this dock has its own
         self.history = HistoryPanel(self)
@@ -84,46 +68,36 @@ class CorrectionsDock(SceneDock):
         self.start()
 
     def _fill(self) -> None:
-        keys = QLabel("<br>".join(f"<b>{key}</b> &nbsp;{does}" for key, does in LISTED))
-        keys.setAlignment(Qt.AlignmentFlag.AlignTop)
-        keys.setWordWrap(True)
-        keys.setMargin(4)
         for widget, title in (
             (self.card, "Cell"),
             (self.history, "History"),
             (self.decide, "To decide"),
-            (keys, "Keys"),
+            (_keys(), "Keys"),
         ):
             self.tabs.addTab(widget, title)
-        head = QHBoxLayout()
-        head.addWidget(self.review_button, 1)
-        for button in (self.undo, self.redo, self.author):
-            head.addWidget(button)
-        self.body.addLayout(head)
-        for widget in (self.status, self.selected, self.tools, self.told, self.mend):
+        for widget in (self.head, self.selected, self.tools):
             self.body.addWidget(widget)
         self.body.addWidget(self.labels, 3)
         self.body.addWidget(self.tabs, 2)
-        self.told.hide()
 
     def _connect(self) -> None:
-        deeds, labels, review = self.deeds, self.labels, self.review
-        for asked in (self.undo.clicked, review.undo_asked):
+        head, deeds, labels, review = self.head, self.deeds, self.labels, self.review
+        for asked in (head.undo_asked, review.undo_asked):
             asked.connect(self._on_undo)
-        for asked in (self.redo.clicked, review.redo_asked):
+        for asked in (head.redo_asked, review.redo_asked):
             asked.connect(self._on_redo)
-        self.author.editingFinished.connect(self._on_author)
-        self.review_button.toggled.connect(review.turn)
-        review.toggled.connect(self.review_button.setChecked)
+        head.named.connect(self._on_named)
+        head.review.toggled.connect(review.turn)
+        review.toggled.connect(head.review.setChecked)
         review.label_asked.connect(self._on_label_key)
         review.commit_asked.connect(deeds.commit)
         review.escape_asked.connect(self._on_escape)
         for asked in (self.tools.chosen, review.tool_asked):
             asked.connect(deeds.start)
         deeds.tool_changed.connect(self._on_tool)
-        deeds.told.connect(self._tell)
-        deeds.refused.connect(self._on_sentence)
-        deeds.mendable.connect(self.mend.offer)
+        deeds.told.connect(head.tell)
+        deeds.refused.connect(show_error)
+        deeds.mendable.connect(head.mend.offer)
         deeds.done.connect(labels.note.clear)
         deeds.painting.picked.connect(labels.palette_table.set_current)
         deeds.painting.opened.connect(self._on_layers)
@@ -143,11 +117,11 @@ class CorrectionsDock(SceneDock):
         self.deeds.set_scene(scene)
         self.review.set_scene(scene)
         corrector = corrector_of(scene)
-        self.listen(corrector.busy_changed, self.status.set_busy, thread=True)
+        self.listen(corrector.busy_changed, self.head.status.set_busy, thread=True)
         self.listen(corrector.refused, self._on_refused)
         self.listen(scene.selection_changed, self._on_selection)
         self.listen(scene.coloring_changed, self.labels.follow)
-        self.listen(scene.layers_changed, self._on_layers)
+        self.listen(scene.viewer.layers.events.inserted, self._on_layers)
         self.listen(session.cells_changed, self._on_changed, thread=True)
         self.listen(session.columns_changed, self.labels.refresh_columns, thread=True)
         self.listen(session.reloaded, self.labels.refresh_columns, thread=True)
@@ -156,7 +130,7 @@ class CorrectionsDock(SceneDock):
         self.listen(session.saved, self._on_saved, thread=True)
         if not session.author:
             session.author = saved_author()
-        self.author.setText(session.author)
+        self.head.author.setText(session.author)
         self._on_selection(scene.selection)
         self.labels.refresh_columns()
         self.selected.refresh_regions()
@@ -172,16 +146,15 @@ class CorrectionsDock(SceneDock):
         self.deeds.set_scene(None)
         self.review.set_scene(None)
         self.labels.forget()
-        self.mend.forget()
+        self.head.mend.forget()
         if self.scene is not None:
             close_corrector(self.scene)
 
     def refresh_theme(self) -> None:
         """Draw in the theme's text colour."""
         ink = theme_color(self.viewer, "text")
-        self.undo.setIcon(tool_icon("undo", ink))
-        self.redo.setIcon(tool_icon("redo", ink))
-        self.tools.set_ink(ink)
+        self.head.set_ink(ink)
+        self.tools.set_colors(ink, theme_color(self.viewer, "current"))
         self.labels.set_ink(ink)
 
     def correct(
@@ -218,14 +191,14 @@ class CorrectionsDock(SceneDock):
 
     def _on_switched(self, entry: Entry | None) -> None:
         if entry is None:
-            self._tell("There is nothing of yours to undo or redo.")
+            self.head.tell("There is nothing of yours to undo or redo.")
 
     def _on_label_key(self, key: str) -> None:
         name = self.labels.palette_table.of_key(key)
         if name:
             self.labels.give(name)
         else:
-            self._tell(f"No label has the key {key}.")
+            self.head.tell(f"No label has the key {key}.")
 
     def _on_escape(self) -> None:
         if self.deeds.tool == PICK:
@@ -233,8 +206,7 @@ class CorrectionsDock(SceneDock):
         else:
             self.deeds.leave()
 
-    def _on_author(self) -> None:
-        name = self.author.text().strip()
+    def _on_named(self, name: str) -> None:
         if self.scene is None or name == self.scene.session.author:
             return
         try:
@@ -278,27 +250,20 @@ class CorrectionsDock(SceneDock):
     def _on_saved(self, entry: Entry) -> None:
         if self.scene is not None:
             number = len(self.scene.session.editor.history)
-            self.status.show_saved(entry.time, number, entry.author)
+            self.head.status.show_saved(entry.time, number, entry.author)
 
     def _show_newest(self, found: tuple[Entry | None, int]) -> None:
         entry, number = found
         if entry is not None:
-            self.status.show_saved(entry.time, number, entry.author)
+            self.head.status.show_saved(entry.time, number, entry.author)
         else:
-            self.status.show_nothing(self.author.text())
+            self.head.status.show_nothing(self.head.author.text())
 
     def _on_refused(self, error: VhdError) -> None:
-        self._on_sentence(str(error))
-        self.status.show_refused(str(error))
+        show_error(str(error))
+        self.head.status.show_refused(str(error))
         if self.scene is not None and not self.scene.session.author:
-            self.author.setFocus()
-
-    def _on_sentence(self, sentence: str) -> None:
-        show_error(sentence)
-
-    def _tell(self, sentence: str) -> None:
-        self.told.setText(sentence)
-        self.told.setVisible(bool(sentence))
+            self.head.ask_name()
 
     def _ask_poll(self) -> None:
         if self.scene is not None:
@@ -314,13 +279,17 @@ def _nothing(_result: Any) -> None:
     """Signals tell what came in."""
 
 
-def _button(does: str) -> QToolButton:
-    button = QToolButton()
-    button.setToolTip(does)
-    button.setAccessibleName(does)
-    button.setIconSize(QSize(18, 18))
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button
+def _keys() -> QScrollArea:
+    """List the keys of Review mode."""
+    text = QLabel("<br>".join(f"<b>{key}</b> &nbsp;{does}" for key, does in LISTED))
+    text.setAlignment(Qt.AlignmentFlag.AlignTop)
+    text.setWordWrap(True)
+    text.setMargin(4)
+    area = QScrollArea()
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setWidget(text)
+    return area
 
 
 def _timer(parent: SceneDock, milliseconds: int) -> QTimer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_vhd.exceptions import BadInputError
@@ -46,6 +46,7 @@ class DecidePanel(QWidget):
         self._desk = desk
         self.told = QLabel(_NOTHING)
         self.told.setWordWrap(True)
+        self.told.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.tree = ToDecide()
         self.go = QPushButton("Go there")
         self.take = QPushButton("Take this")
@@ -60,7 +61,7 @@ class DecidePanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 4, 0, 0)
         layout.setSpacing(4)
-        layout.addWidget(self.told)
+        layout.addWidget(self.told, 1)
         layout.addWidget(self.tree, 1)
         layout.addLayout(buttons)
         self.tree.go_asked.connect(self._on_go)

@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_vhd.corrections.geometry import OutlineError
 from napari_vhd.layers.corrector import corrector_of
 
+from .active_layer import activate
 from .outline_drawing import HOW, LINE, OutlineDrawing
 from .painting import Painting
 from .tools import BRUSH, BY_NAME, DELETE, DRAW, GROW, LASSO, MERGE, PICK, REDRAW, SPLIT, VERTICES
@@ -76,7 +77,7 @@ class Deeds(QObject):
     refused
         A sentence.
     mendable
-        A sentence, and what takes the mended outline when it is called.
+        What takes the mended outline when it is called.
     done
         A correction was taken.
     """
@@ -84,7 +85,7 @@ class Deeds(QObject):
     tool_changed = Signal(str)
     told = Signal(str)
     refused = Signal(str)
-    mendable = Signal(str, object)
+    mendable = Signal(object)
     done = Signal()
 
     def __init__(self, parent: QObject, asked: Callable[[], Asked]) -> None:
@@ -268,7 +269,7 @@ class Deeds(QObject):
         """Offer the mended outline, where there is one."""
         mend = error.mend if isinstance(error, OutlineError) else None
         if mend is not None:
-            self.mendable.emit(str(error), lambda: take(mend))
+            self.mendable.emit(lambda: take(mend))
 
     def _on_moved(self, moved: dict[str, Any]) -> None:
         """Take over outlines that were edited by vertex."""
@@ -298,6 +299,8 @@ class Deeds(QObject):
         if name != self._tool:
             self._tool = name
             self.told.emit("")
+            if name == PICK and self._scene is not None:
+                activate(self._scene)
         self.tool_changed.emit(name)
 
 

@@ -149,7 +149,7 @@ class HistoryTable(QTableView):
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
-        self.setMinimumHeight(6 * _ROW)
+        self.setMinimumHeight(4 * _ROW)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW)
         head = self.horizontalHeader()

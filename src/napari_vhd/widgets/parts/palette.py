@@ -202,7 +202,7 @@ class Palette(QTableView):
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setTabKeyNavigation(False)
-        self.setMinimumHeight(8 * _ROW)
+        self.setMinimumHeight(6 * _ROW)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW)
         head = self.horizontalHeader()

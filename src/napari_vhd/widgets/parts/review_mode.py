@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from .active_layer import activate
 from .palette import DIGITS, UNSURE_KEY
 from .peek import Peek
 from .review_keys import LayerKeys
@@ -88,7 +89,7 @@ class ReviewMode(QObject):
             self._keys.give_back()
             self._peek.end()
         elif self._scene is not None:
-            self._activate(self._scene)
+            activate(self._scene, ours=True)
         self.toggled.emit(on)
 
     def refresh(self) -> None:
@@ -102,14 +103,6 @@ class ReviewMode(QObject):
         """Give every key back."""
         self._keys.give_back()
         self._always.give_back()
-
-    def _activate(self, scene: Scene) -> None:
-        """See to it that one of ours is the active layer: keys are taken there only."""
-        layers, active = scene.layers, scene.viewer.layers.selection.active
-        if active not in layers:
-            shown = [layer for layer in layers if layer.visible]
-            if shown:
-                scene.viewer.layers.selection.active = shown[-1]
 
     def _actions(self) -> dict[str, Callable[[Layer], Any]]:
         found: dict[str, Callable[[Layer], Any]] = {}

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QSizePolicy,
     QToolButton,
     QVBoxLayout,
@@ -114,7 +113,7 @@ class Tools(QWidget):
         self.overlap.setAccessibleName("Where a drawn outline overlaps neighbours")
         self.overlap.setToolTip("What is done where a drawn outline overlaps other cells.")
         self.overlap.addItem("keep overlap", "keep")
-        self.overlap.addItem("clip to free", "clip")
+        self.overlap.addItem("clip overlap", "clip")
         self.overlap.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.distance = QDoubleSpinBox()
         self.distance.setAccessibleName("Grow by")
@@ -122,13 +121,13 @@ class Tools(QWidget):
         self.distance.setSingleStep(0.5)
         self.distance.setDecimals(1)
         self.distance.setValue(1)
+        self.distance.setPrefix("grow ")
         self.distance.setSuffix(" µm")
+        self.distance.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.distance.setToolTip("How far Grow moves the outline; negative shrinks.")
         row = QHBoxLayout()
-        row.addWidget(QLabel("Drawn"))
         row.addWidget(self.overlap, 1)
-        row.addWidget(QLabel("Grow by"))
-        row.addWidget(self.distance)
+        row.addWidget(self.distance, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
@@ -145,8 +144,9 @@ class Tools(QWidget):
             fits = number >= tool.least and (tool.most is None or number <= tool.most)
             self.buttons[tool.name].setEnabled(fits or self.buttons[tool.name].isChecked())
 
-    def set_ink(self, color: QColor) -> None:
-        """Draw icons in another colour."""
+    def set_colors(self, color: QColor, at_work: QColor) -> None:
+        """Draw icons in another colour, and behind the tool at work another ground."""
+        self.setStyleSheet(f"QToolButton:checked {{ background: {at_work.name()}; }}")
         for name, button in self.buttons.items():
             button.setIcon(tool_icon(name, color))
 
@@ -159,7 +159,7 @@ class Tools(QWidget):
         button.setIconSize(QSize(18, 18))
         button.setAutoRaise(True)
         button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setCheckable(tool.stays)
         if tool.stays:
             self._group.addButton(button)

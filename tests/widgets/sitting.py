@@ -1,0 +1,163 @@
+"""A sitting at the correction dock: a real viewer, session, Scene and dock, and hands that act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from napari.utils._proxies import ReadOnlyWrapper
+from napari.utils._test_utils import MouseEvent
+from napari.utils.interactions import (
+    mouse_move_callbacks,
+    mouse_press_callbacks,
+    mouse_release_callbacks,
+)
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_vhd.layers.corrector import corrector_of
+from napari_vhd.layers.scene import Scene
+from napari_vhd.session import Session
+from napari_vhd.widgets.corrections import CorrectionsDock
+from napari_vhd.widgets.current import current_of
+from napari_vhd.widgets.parts.dispatch import Dispatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+LONG = 20_000
+COLUMN = "cell_type_domain"
+CELLS = "proseg_boundaries"
+
+
+def one_viewer(folder: Path) -> Iterator[Viewer]:
+    """A viewer for the tests of one file: starting one takes longer than what they do with it."""
+    import gc
+
+    import napari
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
+        viewer = napari.Viewer(show=False)
+        yield viewer
+        viewer.close()
+        # Else napari's own fixture takes it for one that leaked.
+        del viewer
+        QApplication.processEvents()
+        gc.collect()
+
+
+@dataclass
+class Sitting:
+    """What a test works with; `close` it."""
+
+    viewer: Viewer
+    session: Session
+    scene: Scene
+    dock: CorrectionsDock
+    bot: QtBot
+
+    @classmethod
+    def begin(cls, viewer: Viewer, run: Path, bot: QtBot, author: str = "AB") -> Sitting:
+        """Open a run folder and the dock."""
+        session = Session.open(run, author=author)
+        scene = Scene(viewer, session, dispatch=Dispatcher())
+        current_of(viewer).scene = scene
+        dock = CorrectionsDock(viewer)
+        viewer.window.add_dock_widget(dock, name="Corrections")
+        dock.show()
+        made = cls(viewer, session, scene, dock, bot)
+        made.settle()
+        return made
+
+    def close(self) -> None:
+        """Put everything away; the viewer stays for the next one."""
+        self.viewer.window.remove_dock_widget(self.dock)
+        current_of(self.viewer).scene = None
+        self.scene.close()
+        self.session.close()
+        if self.viewer.layers:
+            self.viewer.layers.clear()
+        self.bot.wait(10)
+
+    def settle(self) -> None:
+        """Wait until what was asked for is written, counted and shown."""
+
+        def is_quiet() -> bool:
+            busy = corrector_of(self.scene).is_busy
+            dock = self.dock
+            return not busy and dock.background.is_idle and dock.card.background.is_idle
+
+        for _ in range(2):  # what was shown may have asked for more
+            self.bot.waitUntil(is_quiet, timeout=LONG)
+            self.bot.wait(80)
+        self.bot.waitUntil(is_quiet, timeout=LONG)
+
+    def cells(self, number: int, label: str | None = None) -> tuple[str, ...]:
+        """Name some cells, all of one label if asked for."""
+        outlines = self.session.outlines(CELLS)
+        rows = np.flatnonzero(outlines.alive)
+        if label is not None:
+            labels = self.session.labels(CELLS, COLUMN)
+            rows = rows[labels.codes[rows] == labels.names.index(label)]
+        return tuple(outlines.ids_of(rows[:number]))
+
+    def label(self, cell: str, column: str = COLUMN) -> str | None:
+        """Label of a cell now."""
+        labels = self.session.labels(CELLS, column)
+        code = int(labels.codes[self.session.outlines(CELLS).row_of(cell)])
+        return None if code < 0 else labels.names[code]
+
+    def press_key(self, key: str) -> bool:
+        """Press a key over the canvas, as napari hands it on; says whether anybody took it."""
+        handler = self.viewer.window._qt_viewer.canvas._key_map_handler
+        taken = handler.press_key(key)
+        self.bot.wait(10)
+        return taken
+
+    def release_key(self, key: str) -> None:
+        """Let a key go."""
+        self.viewer.window._qt_viewer.canvas._key_map_handler.release_key(key)
+
+    def click_row(self, name: str) -> None:
+        """Click a label of the palette."""
+        table = self.dock.labels.palette_table
+        row = [one.name for one in table.rows].index(name)
+        index = table.rows_model.index(row, 2)
+        table.scrollTo(index)
+        self.bot.mouseClick(
+            table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center()
+        )
+
+    def click(self, button: Any) -> None:
+        """Click a button."""
+        self.bot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+    def drag(self, layer: Any, px: Sequence[tuple[float, float]]) -> None:
+        """Drag the mouse over a layer through places (x, y) in full-resolution px."""
+        scale = self.session.um_per_px
+        world = [(y * scale, x * scale) for x, y in px]
+        event = _event("mouse_press", world[0], False)
+        mouse_press_callbacks(layer, event)
+        for place in world[1:]:
+            mouse_move_callbacks(layer, _event("mouse_move", place, True))
+        mouse_release_callbacks(layer, _event("mouse_release", world[-1], False))
+
+
+def _event(kind: str, place: tuple[float, float], dragging: bool) -> Any:
+    event = MouseEvent(
+        type=kind,
+        button=1,
+        is_dragging=dragging,
+        position=place,
+        view_direction=None,
+        dims_displayed=[0, 1],
+    )
+    return ReadOnlyWrapper(event, exceptions=("handled",))
