@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from napari_vhd.corrections.correction import Entry
     from napari_vhd.corrections.reviewed import Change
     from napari_vhd.io.source import Source
+    from napari_vhd.runner.refinery import Refinement
 
 __all__ = ["Card", "CellsChanged", "Column", "Labels", "Numbers", "Session"]
 
@@ -314,6 +315,15 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
     def revert(self, entry_id: str, note: str = "") -> Entry:
         """Take back any one correction; later ones on the same cells stay (`later_entries`)."""
         return self.editor.revert(entry_id, note)
+
+    def refinement(self, region: Any) -> Refinement:
+        """Give the corrected nuclei of a region (polygon, full-resolution px) back to ProSeg.
+
+        It has yet to be started; what it proposes is taken over by `refine`, or dropped.
+        """
+        from napari_vhd.runner.refinery import Refinement
+
+        return Refinement.of(self.editor, region, self._required_config().params.proseg)
 
     def poll(self) -> bool:
         """Take in what another window or person has corrected; says whether there was anything."""

@@ -12,16 +12,21 @@ import shapely
 from spatialdata import SpatialData
 
 from napari_vhd import keys
-from napari_vhd.corrections.outlines import Outlines
-from napari_vhd.corrections.refine import Request
+from napari_vhd.config import RunConfig
+from napari_vhd.corrections import ledger
 from napari_vhd.exceptions import BadInputError, CancelledError, MissingEngineError
-from napari_vhd.io import proseg_binary
+from napari_vhd.io import frames, proseg_binary
+from napari_vhd.io.publishing import Provenance
+from napari_vhd.io.store import RunStore
 from napari_vhd.io.visium_hd import quiet
 from napari_vhd.parameters import RegionParameters
-from napari_vhd.runner.refinery import Refinement
-from napari_vhd.stages import region
+from napari_vhd.session import Session
+from napari_vhd.stages import aggregation, region
+from napari_vhd.stages.counting import Rule
+from napari_vhd.stages.stage import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 CROP = (0.0, 0.0, 600.0, 600.0)
@@ -41,68 +46,104 @@ def installed() -> bool:
 needs_proseg = pytest.mark.skipif(not installed(), reason="proseg is not installed: make venv")
 
 
-class Bench:
-    """Bins of a simulated sample in a store, true nuclei, and a cell around each."""
-
-    def __init__(self, simulated: Path, folder: Path, make_sample: Any) -> None:
-        given = {"outs": simulated / "outs", "image": simulated / "tissue_image.tif"}
-        outcome = region.STAGE.run([make_sample(region=CROP, **given)], RegionParameters())[0]
-        small = {
-            name: element
-            for name, element in outcome.elements.items()
-            if name in {keys.bin_table(2), keys.bin_shapes("demo", 2)}
-        }
-        self.store = folder / keys.STORE
-        with quiet():
-            SpatialData.init_from_elements(small).write(self.store)
-        truth = gpd.read_parquet(simulated / "truth" / "nuclei.parquet")
-        nuclei = truth[truth.within(shapely.box(*CROP))].geometry.to_numpy()
-        names = [f"{number:06d}" for number in range(1, len(nuclei) + 1)]
-        self.nuclei = Outlines(keys.STARDIST, [f"n{name}" for name in names], nuclei)
-        self.cells = Outlines(
-            keys.PROSEG, [f"c{name}" for name in names], shapely.buffer(nuclei, 6)
-        )
-        self.nucleus_of = {f"c{name}": f"n{name}" for name in names}
-
-    def refinement(self, area: Any = AREA, **settings: Any) -> Refinement:
-        request = Request(str(self.store), "demo", 0.2737, area.wkt, FAST | settings)
-        return Refinement(request, self.cells, self.nuclei, self.nucleus_of)
+def publish(store: RunStore, stage: str, **elements: Any) -> None:
+    store.publish(stage, Outcome(elements=elements), Provenance())
 
 
 @pytest.fixture
-def bench(simulated: Path, tmp_path: Path, make_sample: Any) -> Bench:
-    return Bench(simulated, tmp_path, make_sample)
+def session(simulated: Path, tmp_path: Path, make_sample: Any) -> Iterator[Session]:
+    """A run of a simulated sample with its true nuclei, and a cell around each."""
+    given = {"outs": simulated / "outs", "image": simulated / "tissue_image.tif"}
+    cropped = region.STAGE.run([make_sample(region=CROP, **given)], RegionParameters())[0]
+    sdata = SpatialData.init_from_elements(dict(cropped.elements))
+    truth = gpd.read_parquet(simulated / "truth" / "nuclei.parquet")
+    outlines = truth[truth.within(shapely.box(*CROP))].geometry.to_numpy()
+    names = [f"{number:06d}" for number in range(1, len(outlines) + 1)]
+    nuclei = gpd.GeoDataFrame(geometry=outlines, index=[f"n{name}" for name in names])
+    cells = gpd.GeoDataFrame(
+        {keys.NUCLEUS_ID: nuclei.index.to_numpy()},
+        geometry=shapely.buffer(outlines, 6),
+        index=[f"c{name}" for name in names],
+    )
+    with quiet():
+        sdata[keys.STARDIST] = frames.full_px_shapes(nuclei, sdata, "demo")
+        sdata[keys.PROSEG] = frames.full_px_shapes(cells, sdata, "demo")
+        rule = Rule.made(sdata[keys.PROSEG], keys.PROSEG, 0.0, no_overlap=False)
+        table, _ = aggregation.counted(sdata, "demo", rule)
+        config = RunConfig.from_dict(
+            {
+                "paths": {"spaceranger_outs": str(simulated / "outs")},
+                "samples": [{"id": "demo"}],
+                "params": {"proseg": FAST},
+            }
+        )
+        store = RunStore.create(tmp_path / "runs", "demo", config, "demo", simulated / "outs")
+        publish(store, "region", **cropped.elements)
+        publish(store, "stardist", **{keys.STARDIST: sdata[keys.STARDIST]})
+        publish(store, "proseg", **{keys.PROSEG: sdata[keys.PROSEG]})
+        publish(store, "aggregation", **{keys.CELLS: table})
+    ledger.create(store.run_dir / keys.LEDGER)
+    with Session.open(store.run_dir, author="ab") as opened:
+        yield opened
 
 
 @pytest.mark.tools
 @needs_proseg
-def test_corrected_nuclei_are_grown_into_cells_of_the_region_alone(bench: Bench):
-    inside = bench.nuclei.ids_of(bench.nuclei.within(AREA))
-    gone = inside[0]
-    bench.nuclei.remove(gone)
-    job = bench.refinement()
+def test_corrected_nuclei_are_grown_into_cells_of_the_region_alone(session: Session):
+    nuclei, cells = session.outlines(keys.STARDIST), session.outlines(keys.PROSEG)
+    inside = nuclei.ids_of(nuclei.within(AREA))
+    gone, cut = inside[0], inside[-1]
+    session.delete([gone])
+    xmin, ymin, xmax, ymax = nuclei.geometry(cut).bounds
+    middle = (xmin + xmax) / 2
+    _, half = session.split(cut, [(middle, ymin - 5), (middle, ymax + 5)])
+    job = session.refinement(AREA)
     steps: list[float] = []
     job.progressed.connect(lambda done, _total, _what: steps.append(done))
     job.start()
     made = job.wait(SECONDS)
-    assert steps == sorted(steps)
+
+    assert max(steps) > 1
     changed = {cell: shape for cell, shape in made.outlines.items() if shape is not None}
     assert made.outlines[f"c{gone[1:]}"] is None
     assert {f"n{cell[1:]}" for cell in changed} <= set(inside)
     assert len(changed) > 0.8 * len(inside)
+    assert set(made.made_from) <= {half}
     # Cells stand where their nuclei are.
-    nuclei = np.array([bench.nuclei.geometry(f"n{cell[1:]}") for cell in changed])
-    apart = shapely.distance(shapely.centroid(nuclei), np.array(list(changed.values())))
+    own = np.array([nuclei.geometry(f"n{cell[1:]}") for cell in changed])
+    apart = shapely.distance(shapely.centroid(own), np.array(list(changed.values())))
     assert np.median(apart) == 0
     assert all(shape.is_valid for shape in changed.values())
-    for cell in made.outlines:
-        assert bench.cells.row_of(cell) >= 0
+
+    before, state = session.cells, session.state_hash()
+    new = session.refine(keys.PROSEG, made.outlines, made.made)
+    after = session.cells
+    outside = before.obs_names.difference([*made.outlines])
+    assert set(after.obs_names) == {*outside, *changed, *new}
+    assert (after[outside].X != before[outside].X).nnz == 0
+    expected, _ = aggregation.counted(reviewed(session), "demo", Rule.of(session.sdata["table"]))
+    assert (after[expected.obs_names].X != expected.X).nnz == 0
+    assert list(session.history()["kind"])[-1] == "refine"
+    assert cells.row_of(f"c{gone[1:]}") < 0
+    session.undo()
+    assert session.state_hash() == state
+
+
+def reviewed(session: Session) -> SpatialData:
+    """The sample as it would be counted anew."""
+    sdata = SpatialData(shapes=dict(session.sdata.shapes), tables=dict(session.sdata.tables))
+    cells = session.outlines(keys.PROSEG).frame()
+    with quiet():
+        sdata[keys.PROSEG] = frames.full_px_shapes(cells, sdata, "demo")
+    return sdata
 
 
 @pytest.mark.tools
 @needs_proseg
-def test_a_refinement_is_ended_at_once_and_leaves_nothing_behind(bench: Bench):
-    job = bench.refinement(samples=100_000)
+def test_a_refinement_is_ended_at_once_and_leaves_nothing_behind(session: Session):
+    session.configure(proseg={"samples": 100_000})
+    state = session.state_hash()
+    job = session.refinement(AREA)
     errors: list[Exception] = []
     job.failed.connect(errors.append)
     job.progressed.connect(lambda done, _total, _what: job.cancel() if done > 2 else None)
@@ -111,12 +152,18 @@ def test_a_refinement_is_ended_at_once_and_leaves_nothing_behind(bench: Bench):
         job.wait(SECONDS)
     assert len(errors) == 1
     assert not any("proseg" in child.name() for child in psutil.Process().children(recursive=True))
+    assert session.state_hash() == state
 
 
-def test_a_region_off_the_bins_is_refused_with_a_sentence(bench: Bench):
+def test_a_region_off_the_bins_is_refused_with_a_sentence(session: Session):
     far = shapely.Point(5000, 5000).buffer(20)
-    bench.nuclei.put("far", far)
-    job = bench.refinement(far.buffer(50))
+    session.add(far, keys.STARDIST)
+    job = session.refinement(far.buffer(50))
     job.start()
     with pytest.raises(BadInputError, match="no bins under the region"):
         job.wait(SECONDS)
+
+
+def test_a_region_without_nuclei_is_refused_before_anything_starts(session: Session):
+    with pytest.raises(BadInputError, match="no nuclei in the region"):
+        session.refinement(shapely.box(5000, 5000, 5100, 5100)).start()

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
+from napari_vhd import keys
 from napari_vhd.corrections import refine
-from napari_vhd.exceptions import CancelledError, VhdError
+from napari_vhd.corrections.refine import Request
+from napari_vhd.exceptions import BadInputError, CancelledError, VhdError
 
 from . import failures
 from .process import WorkerProcess
@@ -19,8 +22,10 @@ from .process import WorkerProcess
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari_vhd.corrections.editor import Editor
     from napari_vhd.corrections.outlines import Outlines
-    from napari_vhd.corrections.refine import Proposal, Request
+    from napari_vhd.corrections.refine import Proposal
+    from napari_vhd.parameters import ProsegSettings
 
     from .process import Event
 
@@ -54,12 +59,48 @@ class Refinement:
         self.proposal: Proposal | None = None
         self.error: VhdError | None = None
         self._cells, self._nuclei, self._nucleus_of = cells, nuclei, nucleus_of
-        self._folder = tempfile.TemporaryDirectory(
-            prefix="napari-vhd-refine-", ignore_cleanup_errors=True
-        )
+        self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._process: WorkerProcess | None = None
         self._over = threading.Event()
         self._last: Event = {}
+
+    @classmethod
+    def of(cls, editor: Editor, region: Any, settings: ProsegSettings) -> Refinement:
+        """Make one for an open sample.
+
+        Parameters
+        ----------
+        editor
+            Holds the outlines as they are corrected now.
+        region
+            Shapely polygon, full-resolution px.
+        settings
+            ProSeg's.
+
+        Raises
+        ------
+        BadInputError
+            Where the sample has no ProSeg cells, no nuclei or no 2 µm bins.
+        """
+        reviewed = editor.reviewed
+        with editor.lock:
+            cells, nuclei = reviewed.outlines(keys.PROSEG), reviewed.outlines(keys.STARDIST)
+            frame = reviewed.computed.frame(keys.PROSEG)
+            opened = reviewed.computed.source
+            path = opened.source.table_path(keys.bin_table(2))
+        if path is None:
+            raise BadInputError(
+                f"{opened.sample_id}: there are no 2 µm bins to grow cells from; open a run folder."
+            )
+        nucleus = frame[keys.NUCLEUS_ID].dropna() if keys.NUCLEUS_ID in frame else {}
+        request = Request(
+            store=str(path.parent.parent),
+            sample_id=opened.sample_id,
+            um_per_px=opened.um_per_px,
+            region=region.wkt,
+            settings=dataclasses.asdict(settings),
+        )
+        return cls(request, cells, nuclei, {str(c): str(n) for c, n in dict(nucleus).items()})
 
     def start(self) -> None:
         """Start; `finished` or `failed` follows.
@@ -69,8 +110,15 @@ class Refinement:
         BadInputError
             For what can be known beforehand.
         """
+        self._folder = tempfile.TemporaryDirectory(
+            prefix="napari-vhd-refine-", ignore_cleanup_errors=True
+        )
         folder = Path(self._folder.name)
-        refine.write_request(folder, self.request, self._nuclei)
+        try:
+            refine.write_request(folder, self.request, self._nuclei)
+        except VhdError:
+            self._folder.cleanup()
+            raise
         self._process = WorkerProcess("refine", folder / LOG, [], self._hear, module=_MODULE)
         self._process.say(json.dumps({"folder": str(folder)}))
 
@@ -107,20 +155,11 @@ class Refinement:
 
     def _end(self, exited: Event) -> None:
         """Make the proposal, or say why there is none."""
-        if self._process is not None:
-            self._process.wait()
+        if self._process is None or self._folder is None:
+            raise RuntimeError("the refinement was never started")
+        self._process.wait()
         try:
-            if exited.get("cancelled"):
-                raise CancelledError("The refinement was cancelled; the sample is as it was.")
-            match self._last.get("event"):
-                case "grown":
-                    self.proposal = refine.proposal(
-                        Path(self._folder.name), self._cells, self._nuclei, self._nucleus_of
-                    )
-                case "failed":
-                    raise failures.retold(self._last)
-                case _:
-                    raise failures.ended("proseg", exited)
+            self.proposal = self._proposed(Path(self._folder.name), exited)
         except Exception as error:
             self.error = failures.sentence_of(error, "the refinement")
         self._folder.cleanup()
@@ -129,3 +168,14 @@ class Refinement:
         else:
             self.finished.emit(self.proposal)
         self._over.set()
+
+    def _proposed(self, folder: Path, exited: Event) -> Proposal:
+        if exited.get("cancelled"):
+            raise CancelledError("The refinement was cancelled; the sample is as it was.")
+        match self._last.get("event"):
+            case "grown":
+                return refine.proposal(folder, self._cells, self._nuclei, self._nucleus_of)
+            case "failed":
+                raise failures.retold(self._last)
+            case _:
+                raise failures.ended("proseg", exited)
