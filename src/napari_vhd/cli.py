@@ -16,7 +16,14 @@ from typing import Annotated, Any
 
 import typer
 
-from napari_vhd.exceptions import BadInputError, CancelledError, StageError, VhdError
+from napari_vhd import keys
+from napari_vhd.exceptions import (
+    BadInputError,
+    CancelledError,
+    MissingEngineError,
+    StageError,
+    VhdError,
+)
 
 app = typer.Typer(
     name="napari-vhd",
@@ -145,13 +152,70 @@ def demo(
     """Make a sample on the spot and run every stage on it."""
     from napari_vhd.io.simulate import simulate as make
 
+    if not headless:
+        _check_window()
     sample = folder / "sample"
     if not (sample / "config.yaml").is_file():
         typer.echo(f"making a sample in {sample}", err=True)
         make(sample)
-    if not headless:
-        typer.echo("the window is not part of this version; running without it", err=True)
-    run(sample / "config.yaml", json_=json_)
+    run_dir = _latest_run(sample / "processed")
+    run(sample / "config.yaml", run_dir=run_dir, json_=json_)
+    run_dir = _latest_run(sample / "processed")
+    if run_dir is None:
+        return
+    if headless:
+        typer.echo(f"pictures of every stage: {run_dir / keys.FIGURES}", err=True)
+    else:
+        _show(run_dir)
+
+
+@app.command("open")
+def open_(
+    path: Annotated[
+        Path, typer.Argument(help="Run folder, Space Ranger folder or SpatialData zarr.")
+    ],
+    author: Annotated[str, typer.Option(help="Who corrects: initials or an id.")] = "",
+    screenshot: Annotated[
+        Path | None, typer.Option(help="Save a picture of the window (PNG) and end.")
+    ] = None,
+) -> None:
+    """Open a sample in napari."""
+    from napari_vhd.io.source import open_source
+
+    if screenshot is not None and not screenshot.absolute().parent.is_dir():
+        raise BadInputError(f"{screenshot}: its folder is not there; make it first.")
+    _check_window()
+    # What is wrong with it is better said here than in a window.
+    open_source(path).close()
+    _show(path, author, screenshot)
+
+
+def _check_window() -> None:
+    """Raise where no window can be shown, before anything is done."""
+    from importlib.util import find_spec
+
+    if not any(find_spec(name) for name in ("PyQt6", "PySide6", "PyQt5")):
+        raise MissingEngineError(
+            "there is nothing to draw windows with; add it with: pip install 'napari-vhd[pyqt6]'"
+        )
+    screen = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform.startswith("linux") and not any(os.environ.get(name) for name in screen):
+        raise BadInputError(
+            "there is no screen here (DISPLAY is not set); use a desktop, ssh -X, or put xvfb-run "
+            "before the command; napari-vhd run needs none."
+        )
+
+
+def _show(path: Path, author: str = "", screenshot: Path | None = None) -> None:
+    from napari_vhd.widgets.window import show
+
+    show(path, author, screenshot)
+
+
+def _latest_run(processed: Path) -> Path | None:
+    """Find the newest run folder, to go on with."""
+    runs = sorted(processed.glob(f"*/{keys.RUN_FILE}"), key=lambda file: file.stat().st_mtime)
+    return runs[-1].parent if runs else None
 
 
 @app.command()

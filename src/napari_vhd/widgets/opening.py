@@ -1,0 +1,249 @@
+"""Opening a sample in a viewer: read beside the window, then shown; and closing it again."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary, ref
+
+from napari.utils.notifications import show_error, show_info, show_warning
+from psygnal import Signal
+from psygnal.qt import start_emitting_from_queue
+
+from napari_vhd.exceptions import VhdError
+from napari_vhd.io.view_file import read_view
+from napari_vhd.layers.prepared import Prepared
+from napari_vhd.layers.scene import Scene
+from napari_vhd.session import Session
+
+from .current import current_of
+from .parts.background import Background
+from .parts.dispatch import Dispatcher
+from .parts.settings import settings
+from .parts.view_keeper import ViewKeeper
+from .parts.window_end import WindowEnd
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+_POLL_MS = 10
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A sample as it comes from the thread that read it.
+
+    Attributes
+    ----------
+    session
+        The open sample.
+    prepared
+        What its Scene needs.
+    view
+        How it was looked at last, None where that is not known.
+    notices
+        What the user should be told.
+    """
+
+    session: Session
+    prepared: Prepared
+    view: dict[str, Any] | None
+    notices: tuple[str, ...]
+
+
+def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -> Opened:
+    """Read what showing a sample needs; slow, touches neither Qt nor napari.
+
+    Parameters
+    ----------
+    path
+        Run folder, Space Ranger folder or SpatialData store.
+    author
+        Who corrects; "": as saved.
+    runs_folder
+        Where a run folder will be proposed, None: beside the Space Ranger folder.
+
+    Raises
+    ------
+    VhdError
+        In one sentence.
+    """
+    session = Session.open(path, author)
+    if session.source.kind == "space_ranger" and session.config is not None and runs_folder:
+        paths = dataclasses.replace(session.config.paths, processed=str(runs_folder))
+        session.config = dataclasses.replace(session.config, paths=paths)
+    try:
+        view = None if session.run_dir is None else read_view(session.run_dir)
+        prepared = _prepared(session, view)
+        notices = (*session.source.notices, *session.notices)
+    except BaseException:
+        session.close()
+        raise
+    return Opened(session, prepared, view, notices)
+
+
+def _prepared(session: Session, view: dict[str, Any] | None) -> Prepared:
+    """Prepare the column that was shown last, or, where that is gone, what suits."""
+    coloring = {} if view is None else view.get("coloring", {})
+    names = session.segmentations()
+    if view is not None and names and coloring.get("boundaries", names[0]) == names[0]:
+        with contextlib.suppress(VhdError):
+            return Prepared.of(session, coloring.get("column"))
+    return Prepared.of(session)
+
+
+class Opening:
+    """Opens and closes samples in one viewer. Get it with `opening_of`.
+
+    Attributes
+    ----------
+    opened
+        Told the Scene, when it is shown.
+    failed
+        Told the sentence, when a sample could not be opened.
+    """
+
+    opened = Signal(object)
+    failed = Signal(str)
+
+    def __init__(self, viewer: Viewer) -> None:
+        start_emitting_from_queue(_POLL_MS)
+        # Weak: this object lives as long as the viewer, and must not be what keeps it alive.
+        self._viewer = ref(viewer)
+        self._current = current_of(viewer)
+        self._background = Background()
+        self._dispatcher = Dispatcher()
+        self._keeper: ViewKeeper | None = None
+        self._end: WindowEnd | None = None
+        self._busy: Any = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a sample is being read."""
+        return self._busy is not None
+
+    def open(self, path: Path, author: str = "") -> None:
+        """Read a sample beside the window and show it; returns at once."""
+        from napari.utils import progress
+
+        chosen = settings()
+        self._done()
+        self._busy = progress(total=0, desc=f"opening {path.name}")
+        self._background.ask(
+            "open",
+            read_sample,
+            path,
+            author or chosen.author,
+            chosen.runs_folder,
+            then=self.show,
+            failed=self._on_failed,
+        )
+
+    def show(self, opened: Opened) -> None:
+        """Show a sample that was read, in place of the one before."""
+        self._done()
+        viewer = self._viewer()
+        if viewer is None:
+            opened.session.close()
+            return
+        view = opened.view or self._view_of_same(opened.session)
+        self.close_sample()
+        scene = Scene(viewer, opened.session, prepared=opened.prepared, dispatch=self._dispatcher)
+        scene.failed.connect(_tell)
+        if view is not None:
+            scene.restore(view)
+        if opened.session.run_dir is not None:
+            self._keeper = ViewKeeper(scene, opened.session.run_dir, self._background)
+        if self._end is None:
+            self._end = WindowEnd.of(viewer, self.end)
+        self._current.scene = scene
+        for sentence in opened.notices:
+            show_warning(sentence)
+        self.opened.emit(scene)
+
+    def close_sample(self) -> None:
+        """Close what is shown; its view is kept. Docks are told when another one is shown."""
+        scene = self._current.scene
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
+        if scene is not None:
+            scene.close()
+            scene.session.close()
+
+    def close(self) -> None:
+        """Close what is shown, and tell the docks that nothing is open."""
+        self._background.forget("open")
+        self._done()
+        self.close_sample()
+        self._current.scene = None
+
+    def end(self) -> None:
+        """Close what is shown, for good: the window goes."""
+        self.close()
+        self._background.close()
+
+    def _view_of_same(self, session: Session) -> dict[str, Any] | None:
+        """Give the view of the Scene that is shown, where it shows the same sample."""
+        scene = self._current.scene
+        same = scene is not None and scene.session.sample_id == session.sample_id
+        return scene.view_state() if same else None
+
+    def _done(self) -> None:
+        if self._busy is not None:
+            self._busy.close()
+            self._busy = None
+
+    def _on_failed(self, error: Exception) -> None:
+        self._done()
+        if not isinstance(error, VhdError):
+            raise error
+        show_error(str(error))
+        self.failed.emit(str(error))
+
+
+def _tell(error: Exception) -> None:
+    """Show what was raised beside the window."""
+    if not isinstance(error, VhdError):
+        raise error
+    show_error(str(error))
+
+
+# Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.
+_KNOWN: WeakKeyDictionary[Any, Opening] = WeakKeyDictionary()
+
+
+def opening_of(viewer: Viewer) -> Opening:
+    """Give the one `Opening` of a viewer, made when first asked for."""
+    unwrapped = getattr(viewer, "__wrapped__", viewer)
+    if unwrapped not in _KNOWN:
+        _KNOWN[unwrapped] = Opening(unwrapped)
+    return _KNOWN[unwrapped]
+
+
+def open_path(viewer: Viewer, path: str | Path, author: str = "") -> None:
+    """Open a sample in a viewer, in place of the one that is open; returns at once.
+
+    Docks learn of it from `current_of(viewer).scene_changed`; what is wrong with the path is told
+    in a notification.
+
+    Parameters
+    ----------
+    viewer
+        napari's.
+    path
+        Run folder, Space Ranger folder or SpatialData store.
+    author
+        Who corrects; "": as set.
+    """
+    from .run_control import known_control
+
+    control = known_control(viewer)
+    path = Path(path).expanduser().absolute()
+    if control is not None and control.is_running and control.run_dir != path:
+        show_info("A run is going on; wait for it or cancel it before you open another sample.")
+        return
+    opening_of(viewer).open(path, author)
