@@ -206,11 +206,23 @@ def test_review_mode_takes_keys_and_gives_napari_s_back(sat: Sitting) -> None:
     sat.press_key("Escape")
     assert not sat.dock.head.review.isChecked()
     assert {layer.name: dict(layer.keymap) for layer in sat.scene.layers} == own
-    fills.mode = "pan_zoom"
-    sat.press_key("7")
-    assert fills.mode == "transform"
-    fills.mode = "pan_zoom"
-    assert sat.label(cell) == "Unsure"
+
+
+def test_on_the_paint_window_digits_choose_the_label_and_are_napari_s_again(sat: Sitting) -> None:
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    layer = sat.dock.deeds.painting.layer
+    sat.click(sat.dock.head.review)
+    name = next(row.name for row in sat.dock.labels.palette_table.rows if row.key == "3")
+    sat.press_key("3")
+    assert layer.mode == "paint"
+    assert layer.features.set_index("index").category[int(layer.selected_label)] == name
+    sat.click(sat.dock.head.review)
+    sat.press_key("3")
+    assert layer.mode == "polygon"
+    sat.press_key("1")
+    assert layer.mode == "erase"
+    sat.settle()
+    assert len(sat.session.history()) == 0
 
 
 def test_keys_of_review_mode_leave_other_layers_alone(sat: Sitting) -> None:

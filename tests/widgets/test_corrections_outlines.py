@@ -12,6 +12,7 @@ import shapely
 from napari.layers import Shapes
 
 from napari_vhd.session import Session
+from napari_vhd.widgets.parts.label_dialogs import LabelSetDialog
 from napari_vhd.widgets.parts.tools import (
     DELETE,
     DRAW,
@@ -25,7 +26,7 @@ from napari_vhd.widgets.parts.tools import (
 )
 
 sys.path.append(str(Path(__file__).parent))
-from sitting import CELLS, COLUMN, Sitting, one_viewer
+from sitting import CELLS, COLUMN, LONG, Sitting, one_viewer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -242,14 +243,14 @@ def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> Non
 
 
 def test_own_labels_are_made_coloured_and_given_by_key(sat: Sitting) -> None:
-    sat.dock.labels.new_set.click()
-    dialog = sat.dock.labels.findChild(type(sat.dock.labels._ask_set()))
+    sat.click(sat.dock.labels.new_set)
+    dialog = sat.dock.labels.findChild(LabelSetDialog)
     dialog.name.setText("Budding")
     dialog.fields[0].setText("bud")
     dialog.fields[1].setText("no bud")
     dialog.set_color(0, "#123456")
     dialog.accept()
-    sat.settle()
+    sat.bot.waitUntil(lambda: sat.scene.coloring.column == "Budding", timeout=LONG)
     sat.settle()
     assert sat.dock.labels.column.current() == "Budding"
     rows = sat.dock.labels.palette_table.rows
@@ -335,7 +336,7 @@ def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting, reviewed_run: Pa
             epoch=other.editor.reviewed.segmentation(CELLS).epoch,
             kept=None,
         )
-    sat.bot.waitUntil(lambda: sat.dock.decide.number == 1, timeout=20_000)
+    sat.bot.waitUntil(lambda: sat.dock.decide.number == 1, timeout=LONG)
     assert sat.dock.tabs.tabText(2) == "To decide (1)"
     tree = sat.dock.decide.tree
     items = [tree.topLevelItem(0).child(n) for n in range(2)]
@@ -344,4 +345,4 @@ def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting, reviewed_run: Pa
     sat.dock.decide.take.click()
     sat.settle()
     assert sat.label(cell) == "Fibroblasts"
-    sat.bot.waitUntil(lambda: sat.dock.decide.number == 0, timeout=20_000)
+    sat.bot.waitUntil(lambda: sat.dock.decide.number == 0, timeout=LONG)

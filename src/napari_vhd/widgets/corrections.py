@@ -18,6 +18,7 @@ from .parts.decide_panel import DecidePanel
 from .parts.deeds import Asked, Deeds
 from .parts.history_panel import HistoryPanel
 from .parts.label_panel import LabelPanel
+from .parts.refine_panel import RefinePanel
 from .parts.review_mode import LISTED, ReviewMode
 from .parts.scene_dock import SceneDock
 from .parts.selection_bar import SelectionBar
@@ -56,6 +57,7 @@ class CorrectionsDock(SceneDock):
         self.card.lasso.hide()  # this dock has its own
         self.history = HistoryPanel(self)
         self.decide = DecidePanel(self)
+        self.refine = RefinePanel(self)
         self.tabs = QTabWidget()
         self.deeds = Deeds(self, self._asked_now)
         self.review = ReviewMode(self)
@@ -72,6 +74,7 @@ class CorrectionsDock(SceneDock):
             (self.card, "Cell"),
             (self.history, "History"),
             (self.decide, "To decide"),
+            (self.refine, "Refine"),
             (_keys(), "Keys"),
         ):
             self.tabs.addTab(widget, title)
@@ -95,7 +98,8 @@ class CorrectionsDock(SceneDock):
         for asked in (self.tools.chosen, review.tool_asked):
             asked.connect(deeds.start)
         deeds.tool_changed.connect(self._on_tool)
-        deeds.told.connect(head.tell)
+        for told in (deeds.told, self.refine.told):
+            told.connect(head.tell)
         deeds.refused.connect(show_error)
         deeds.mendable.connect(head.mend.offer)
         deeds.done.connect(labels.note.clear)
@@ -124,7 +128,7 @@ class CorrectionsDock(SceneDock):
         self.listen(scene.viewer.layers.events.inserted, self._on_layers)
         self.listen(session.cells_changed, self._on_changed, thread=True)
         self.listen(session.columns_changed, self.labels.refresh_columns, thread=True)
-        self.listen(session.reloaded, self.labels.refresh_columns, thread=True)
+        self.listen(session.reloaded, self._on_reloaded, thread=True)
         self.listen(session.regions_changed, self.selected.refresh_regions, thread=True)
         self.listen(session.history_changed, self._on_history, thread=True)
         self.listen(session.saved, self._on_saved, thread=True)
@@ -134,6 +138,7 @@ class CorrectionsDock(SceneDock):
         self._on_selection(scene.selection)
         self.labels.refresh_columns()
         self.selected.refresh_regions()
+        self.refine.refresh()
         self._on_history()
         self.ask("newest", _newest, session, then=self._show_newest)
         self._poll.start()
@@ -145,6 +150,7 @@ class CorrectionsDock(SceneDock):
         self._decide_rest.stop()
         self.deeds.set_scene(None)
         self.review.set_scene(None)
+        self.refine.leave()
         self.labels.forget()
         self.head.mend.forget()
         if self.scene is not None:
@@ -238,6 +244,10 @@ class CorrectionsDock(SceneDock):
 
     def _on_changed(self, _news: Any = None) -> None:
         self._rest.start()
+
+    def _on_reloaded(self) -> None:
+        self.labels.refresh_columns()
+        self.refine.refresh()
 
     def _on_history(self) -> None:
         self.history.refresh()

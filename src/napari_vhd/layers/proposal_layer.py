@@ -1,0 +1,76 @@
+"""A proposal of other outlines, shown over the cells as they are."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .frame import Frame
+from .removal import quickly
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.layers import Shapes
+    from napari.viewer import Viewer
+
+    from napari_vhd.corrections.refine import Proposal
+
+OLD_COLOR, NEW_COLOR = "#FFF200", "#FF2BD6"
+_LINE = 2.0  # screen pixels
+
+
+class ProposalLayer:
+    """Two Shapes layers: outlines that would go, and those that would come.
+
+    Parameters
+    ----------
+    viewer
+        Where they are shown.
+    proposal
+        What is proposed; outlines in full-resolution px.
+    um_per_px
+        Side of a full-resolution pixel.
+
+    Attributes
+    ----------
+    old, new
+        napari's.
+    """
+
+    def __init__(self, viewer: Viewer, proposal: Proposal, um_per_px: float) -> None:
+        self._viewer = viewer
+        frame = Frame(um_per_px)
+        width = max(_LINE / (viewer.scene.camera.zoom * um_per_px), 0.1)
+        come = [shape for shape in proposal.outlines.values() if shape is not None]
+        self.old = _shapes("outlines now", proposal.before.values(), OLD_COLOR, width, frame)
+        self.new = _shapes("outlines proposed", [*come, *proposal.made], NEW_COLOR, width, frame)
+        for layer in (self.old, self.new):
+            viewer.add_layer(layer)
+
+    def close(self) -> None:
+        """Take the layers away."""
+        layers = self._viewer.layers
+        with quickly(layers):
+            for layer in (self.old, self.new):
+                if layer in layers:
+                    layers.remove(layer)
+
+
+def _shapes(name: str, geometries: Iterable[Any], color: str, width: float, frame: Frame) -> Shapes:
+    import shapely
+    from napari.layers import Shapes
+
+    parts = shapely.get_parts(np.array(list(geometries), dtype=object))
+    rings = [shapely.get_coordinates(part.exterior)[:-1, ::-1] for part in parts]
+    return Shapes(
+        rings or None,
+        ndim=2,
+        shape_type="polygon",
+        name=name,
+        edge_width=width,
+        edge_color=color,
+        face_color="transparent",
+        **frame.vertices(),
+    )
