@@ -160,10 +160,9 @@ class Counter:
             _renamed(part, np.searchsorted(bins, part.indices), len(bins))
             for part in (after, earlier)
         )
-        ids = outlines.ids_of(rows)
         edited = np.arange(len(rows)) < len(changed)
         near = _reached(after + earlier, edited, CHANGED_STEPS)
-        now, then = (self._given(part, bins, ids, near) for part in (after, earlier))
+        now, then = self._given((after, earlier), bins, outlines.ids_of(rows), near)
         differs = np.diff((now != then).tocsr().indptr) > 0
         kept = np.flatnonzero(outlines.alive[rows] & (differs | edited))
         kept = kept[np.argsort(rows[kept])]
@@ -187,20 +186,36 @@ class Counter:
         return np.sort(np.fromiter(seen, dtype=np.int64))
 
     def _given(
-        self, membership: csr_matrix, bins: Rows, ids: Sequence[str], near: NDArray[np.bool_]
-    ) -> csr_matrix:
-        """Give the bins of the cells `near` to one cell each; other cells' are left empty."""
-        from scipy.sparse import csr_matrix, diags
+        self,
+        states: tuple[csr_matrix, csr_matrix],
+        bins: Rows,
+        ids: Sequence[str],
+        near: NDArray[np.bool_],
+    ) -> list[csr_matrix]:
+        """Give the bins of the cells `near` to one cell each; other cells' are left empty.
 
+        Both states are given out in one go, side by side: each has cells and bins of its own.
+        """
+        from scipy.sparse import block_diag, csr_matrix
+
+        membership = block_diag(states, format="csr")
+        nearby = np.tile(near, 2)
         # Profiles are needed of those asked alone; the others say which of their bins are shared.
-        asked = _reached(membership, near, 1)
+        asked = _reached(membership, nearby, 1)
         wanted = np.unique(membership[asked].indices)
-        counts = self.bins.rows(bins[wanted])
-        shares = counting.shared_out(membership[:, wanted], counts, ids, self._components)
-        mine = (diags(near.astype(np.int8)) @ shares.membership).tocoo()
-        there = mine.data > 0
-        place = (mine.row[there], wanted[mine.col[there]])
-        return csr_matrix((mine.data[there].astype(np.int8), place), membership.shape)
+        counts = self.bins.rows(bins[wanted % len(bins)])
+        own_ids = [*ids, *ids]
+        shares = counting.shared_out(membership[:, wanted], counts, own_ids, self._components)
+        entries = shares.membership.tocoo()
+        mine = nearby[entries.row] & (entries.data > 0)
+        row, column, data = entries.row[mine], wanted[entries.col[mine]], entries.data[mine]
+        state = row >= len(ids)
+        return [
+            csr_matrix(
+                (data[part], (row[part] % len(ids), column[part] % len(bins))), states[0].shape
+            )
+            for part in (~state, state)
+        ]
 
 
 def _renamed(membership: csr_matrix, columns: Rows, number: int) -> csr_matrix:

@@ -129,19 +129,23 @@ def profiles(counts: csr_matrix, components: NDArray[np.float32]) -> NDArray[np.
 
     The profile of a row does not depend on what other rows there are, to the last bit.
     """
-    from scipy.sparse import diags
+    from scipy.sparse import csr_matrix
 
     counts = counts.copy()
     counts.sort_indices()  # the order of a product's entries, and so of the sums, is open
-    totals = np.asarray(counts.sum(axis=1), dtype=float).ravel()
-    scaled = diags(1e6 / (totals + 1e-8)) @ counts.astype(np.float64)
-    result: NDArray[np.float32] = (scaled.log1p() @ components).astype(np.float32)
+    lengths = np.diff(counts.indptr)
+    totals = np.bincount(
+        np.repeat(np.arange(len(lengths)), lengths), counts.data, minlength=len(lengths)
+    )
+    scaled = np.log1p(counts.data * np.repeat(1e6 / (totals + 1e-8), lengths))
+    logged = csr_matrix((scaled, counts.indices, counts.indptr), shape=counts.shape)
+    result: NDArray[np.float32] = (logged @ components).astype(np.float32)
     return result
 
 
 def shared(membership: csr_matrix) -> NDArray[np.bool_]:
     """Say which bins (columns) lie within several cells."""
-    return np.asarray(membership.sum(axis=0, dtype=int)).ravel() > 1
+    return np.bincount(membership.indices, membership.data, minlength=membership.shape[1]) > 1
 
 
 def unshared(membership: csr_matrix) -> csr_matrix:
