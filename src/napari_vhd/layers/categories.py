@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .views import views
+from .views import forget_coarsest, reread, views
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -116,7 +116,9 @@ class Codes:
 
     def categories(self, alive: NDArray[np.bool_], hidden: Collection[str]) -> tuple[Category, ...]:
         """Describe the categories, with the number of cells that are there."""
-        counts = np.bincount(self._lut[1 : len(alive) + 1][alive], minlength=len(self.names) + 3)
+        # Cells that were added meanwhile are counted when their codes are known.
+        codes = self._lut[1 : len(alive) + 1]
+        counts = np.bincount(codes[alive[: len(codes)]], minlength=len(self.names) + 3)
         named = [
             Category(name, name, color, int(counts[code]), name not in hidden)
             for code, (name, color) in enumerate(zip(self.names, self.colors, strict=True), 1)
@@ -205,6 +207,7 @@ class CategoryLayer:
         import pandas as pd
 
         self.codes, self.hidden = codes, set(hidden)
+        forget_coarsest(self.layer)
         names = ["", *codes.names, "not assigned", "dropped by a filter"]
         # napari shows the features of the label under the mouse in its status line.
         self.layer.features = pd.DataFrame({"index": np.arange(len(names)), "category": names})
@@ -217,7 +220,7 @@ class CategoryLayer:
 
     def refresh(self) -> None:
         """Read the pixels in view again."""
-        self.layer.refresh(extent=False, thumbnail=False)
+        reread(self.layer)
 
 
 def _colormap(names: Sequence[str], colors: Sequence[str], hidden: Collection[str]) -> Any:

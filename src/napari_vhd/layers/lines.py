@@ -8,7 +8,7 @@ import numpy as np
 
 from .categories import coded, rgb
 from .scanline import edges
-from .views import views
+from .views import reread, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -71,7 +71,7 @@ class OutlineLayer:
 
     def refresh(self) -> None:
         """Read the pixels in view again."""
-        self.layer.refresh(extent=False, thumbnail=False)
+        reread(self.layer)
 
 
 class SelectionLayer:
@@ -114,13 +114,23 @@ class SelectionLayer:
         ids = coded(self._chosen, ids)
         if raster.steps[level] < 4:
             edges(ids, out)
+            _thicken(out)
         else:
             out[:] = ids[1:-1, 1:-1] > 0
         return out
 
     def refresh(self) -> None:
         """Read the pixels in view again."""
-        self.layer.refresh(extent=False, thumbnail=False)
+        reread(self.layer)
+
+
+def _thicken(lines: NDArray[np.uint8]) -> None:
+    """Make lines wider by a pixel on each side."""
+    thin = lines.copy()
+    lines[1:] |= thin[:-1]
+    lines[:-1] |= thin[1:]
+    lines[:, 1:] |= thin[:, :-1]
+    lines[:, :-1] |= thin[:, 1:]
 
 
 def _with_rim(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .categories import coded
-from .views import views
+from .views import reread, views
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -134,4 +134,4 @@ class ValueLayer:
 
     def refresh(self) -> None:
         """Read the pixels in view again."""
-        self.layer.refresh(extent=False, thumbnail=False)
+        reread(self.layer)

@@ -77,6 +77,22 @@ def views(raster: CellRaster, painted: Painted) -> list[LevelView]:
     return [LevelView(raster, level, painted) for level in range(len(raster.steps))]
 
 
+def reread(layer: Any) -> None:
+    """Have a layer of `views` read the pixels in view again."""
+    forget_coarsest(layer)
+    layer.refresh(extent=False, thumbnail=False)
+
+
+def forget_coarsest(layer: Any) -> None:
+    """Make napari forget the coarsest level, which it keeps as it was first read.
+
+    Without this a sample that fits the window at that level never changes its colours.
+    """
+    kept = getattr(layer, "_level_materializer", None)
+    if kept is not None:
+        kept.cache_clear()
+
+
 def sliced(
     shape: tuple[int, ...], key: Any, read: Callable[[int, int, int, int], NDArray[Any]]
 ) -> NDArray[Any]:

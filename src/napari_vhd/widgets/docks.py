@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QMainWindow
+
 from .parts.settings import PLUGIN, settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 FIRST = ("Workflow", "Legend", "Cell", "Corrections", "Log")
-"""Under each other as tabs at the right; all others are in the menu Plugins."""
+"""Behind each other as tabs at the right; all others are in the menu Plugins."""
+
+# Leaves the tissue more than a third of a window of 1280.
+_WIDTH = 390
 
 
 def show_docks(viewer: Viewer) -> None:
@@ -18,8 +24,16 @@ def show_docks(viewer: Viewer) -> None:
     window = getattr(viewer, "window", None)
     if window is None or not settings().open_docks:
         return
-    for name in FIRST:
-        window.add_plugin_dock_widget(PLUGIN, name, tabify=name != FIRST[0])
+    before = set(window.dock_widgets)
+    docks = [
+        window.add_plugin_dock_widget(PLUGIN, name, tabify=name != FIRST[0])[0] for name in FIRST
+    ]
+    if set(window.dock_widgets) == before:
+        return
+    main = docks[0].parent()
+    if isinstance(main, QMainWindow):
+        main.resizeDocks(docks, [_WIDTH] * len(docks), Qt.Orientation.Horizontal)
+    raise_dock(viewer, FIRST[0])
 
 
 def raise_dock(viewer: Viewer, name: str) -> None:

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import signals_blocked
 
-from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX
+from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX, NUMBER
 from napari_vhd.layers.categories import DROPPED
 from napari_vhd.review.summary import Distribution
 
@@ -183,7 +183,7 @@ class LegendDock(SceneDock):
             self._shown = None
         elif coloring.kind == CATEGORICAL:
             self._show_categories(coloring)
-        else:
+        elif coloring.kind == NUMBER:  # else it is being read
             self._show_numbers(coloring)
 
     def _show_categories(self, coloring: Coloring) -> None:
