@@ -106,7 +106,7 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
             ledger.check(source.path / keys.LEDGER)
             config = RunStore.open(source.path).config()
         elif source.kind == "space_ranger":
-            config = _config_of(outs_folder(source.path), source.sample_id)
+            config = _config_of(outs_folder(source.path), source.sample_id, source.image_path)
         return cls(source, config, author)
 
     def configure(self, **params: Any) -> None:
@@ -384,10 +384,10 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
         self.close()
 
 
-def _config_of(outs: Path, name: str) -> RunConfig:
+def _config_of(outs: Path, name: str, image: Path | None) -> RunConfig:
     """Make the config by which a Space Ranger folder would be run."""
     check_name(name, f"{outs}: the folder's name")
     return RunConfig(
         paths=Paths(str(outs), processed=str(outs.parent / "processed")),
-        samples=(SampleConfig(id=name),),
+        samples=(SampleConfig(id=name, fullres_image=None if image is None else str(image)),),
     )

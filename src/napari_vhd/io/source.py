@@ -54,6 +54,8 @@ class Source(ABC):
     notices
         What a user should know about it, a sentence each: for example, that a file it names is
         gone.
+    image_path
+        File of the slide's H&E in or beside a Space Ranger folder, None elsewhere.
     """
 
     kind: ClassVar[Kind]
@@ -62,6 +64,7 @@ class Source(ABC):
     um_per_px: float | None
     typed: str | None
     notices: tuple[str, ...]
+    image_path: Path | None = None
 
     @abstractmethod
     def image(self) -> Pyramid | None:
