@@ -22,6 +22,7 @@ import synthetic_run
 from napari_vhd import keys
 from napari_vhd.corrections.outlines import Outlines
 from napari_vhd.corrections.recount import Counter
+from napari_vhd.session import Session
 from napari_vhd.stages import aggregation, counting
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def main() -> None:
         print(f"made in {time.process_time() - started:.0f} s CPU")
         figures: dict[str, Any] = {"cells": options.cells, "genes": options.genes}
         figures |= counts_figures(store, options.edits)
+        figures |= session_figures(store, options.edits)
     figures["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(json.dumps(figures))
 
@@ -115,6 +117,31 @@ def full_count(sdata: Any, counter: Counter) -> tuple[float, float]:
         aggregation.counted(sdata, synthetic_run.SAMPLE, counter.rule, components)
 
     return tuple(min(cpu_ms(one) for _ in range(FULL_REPEATS)) for one in (count, stage))
+
+
+def session_figures(store: RunStore, edits: int) -> dict[str, Any]:
+    """Measure edits of outlines through a session: each durable and counted when it returns."""
+    opened = time.process_time()
+    with Session.open(store.run_dir, author="ab") as session:
+        cells = session.outlines(keys.PROSEG).live_ids()
+        opened = time.process_time() - opened
+        rng = np.random.default_rng(2)
+
+        def edit(cell: str) -> None:
+            session.expand([cell], 0.5)
+            session.card(keys.PROSEG, cell)  # with its new counts
+
+        edit(cells[0])
+        cpu, wall = [], []
+        for cell in map(str, rng.choice(cells, edits)):
+            started = time.perf_counter()
+            cpu.append(cpu_ms(lambda cell=cell: edit(cell)))
+            wall.append(1e3 * (time.perf_counter() - started))
+    return {
+        "open_session_cpu_s": round(opened, 2),
+        "edit_to_durable_and_counted_cpu_ms_p50_p99": spread(cpu),
+        "edit_to_durable_and_counted_wall_ms_p50_p99": spread(wall),
+    }
 
 
 def edited(counter: Counter, outlines: Outlines, cell: str, by_px: float) -> float:

@@ -16,6 +16,7 @@ from spatialdata.transformations import Identity, Scale
 
 from napari_vhd import keys
 from napari_vhd.config import Paths, RunConfig, SampleConfig
+from napari_vhd.corrections import ledger
 from napari_vhd.io.publishing import Provenance
 from napari_vhd.io.store import RunStore
 from napari_vhd.io.visium_hd import quiet
@@ -75,6 +76,7 @@ def make(folder: Path, cells: int, genes: int, *, no_overlap: bool = False) -> R
         rule = counting.Rule.made(outlines, keys.PROSEG, 0.0, no_overlap)
         table, _ = aggregation.counted(sdata, SAMPLE, rule)
         store.publish("aggregation", Outcome(elements={keys.CELLS: table}), empty)
+    ledger.create(store.run_dir / keys.LEDGER)
     return store
 
 
