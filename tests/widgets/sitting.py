@@ -93,7 +93,7 @@ class Sitting:
         def is_quiet() -> bool:
             busy = corrector_of(self.scene).is_busy
             dock = self.dock
-            return not busy and dock.background.is_idle and dock.card.background.is_idle
+            return not busy and dock.background.is_idle and dock.parts.card.background.is_idle
 
         for _ in range(2):  # what was shown may have asked for more
             self.bot.waitUntil(is_quiet, timeout=LONG)

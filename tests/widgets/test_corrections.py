@@ -15,6 +15,7 @@ from napari_vhd.widgets.corrections import CorrectionsDock
 from napari_vhd.widgets.parts.tools import BRUSH, LASSO, PICK
 
 sys.path.append(str(Path(__file__).parent))
+from bench import GuiWatch
 from sitting import CELLS, COLUMN, Sitting, one_viewer
 
 if TYPE_CHECKING:
@@ -272,17 +273,17 @@ def test_the_history_tells_who_and_what_and_takes_one_back(sat: Sitting) -> None
         sat.scene.select(ids)
         sat.click_row(label)
         sat.settle()
-    table = sat.dock.history.table
+    table = sat.dock.parts.history.table
     model = table.rows_model
     shown = [model.data(model.index(row, 2)) for row in range(model.rowCount())]
     assert shown[0] == f"cell {second} → Fibroblasts (Type of its domain)"
     assert shown[1] == "2 cells → Neutrophils (Type of its domain)"
     assert model.data(model.index(0, 1)) == "AB"
-    sat.dock.tabs.setCurrentWidget(sat.dock.history)
+    sat.dock.parts.tabs.setCurrentWidget(sat.dock.parts.history)
     table.setCurrentIndex(model.index(1, 0))
-    sat.click(sat.dock.history.revert)
+    sat.click(sat.dock.parts.history.revert)
     sat.settle()
-    box = sat.dock.history.box
+    box = sat.dock.parts.history.box
     assert box is not None
     assert f"cell {second} → Fibroblasts" in box.informativeText()
     assert sat.label(first) == "Neutrophils"
@@ -299,7 +300,9 @@ def test_a_double_click_in_the_history_goes_to_the_place(sat: Sitting) -> None:
     sat.click_row("Neutrophils")
     sat.settle()
     sat.scene.go_to(0, 0)
-    sat.dock.history.table.doubleClicked.emit(sat.dock.history.table.rows_model.index(0, 2))
+    sat.dock.parts.history.table.doubleClicked.emit(
+        sat.dock.parts.history.table.rows_model.index(0, 2)
+    )
     sat.settle()
     outlines = sat.session.outlines(CELLS)
     box = outlines.bounds[outlines.row_of(cell)]
@@ -322,3 +325,19 @@ def test_without_initials_a_correction_is_refused_and_asks_for_them(sat: Sitting
     assert sat.session.history().author.tolist() == ["CD"]
     assert sat.dock.head.status.text().endswith("1 correction · CD")
     assert sat.dock.deeds.tool == PICK
+
+
+def test_the_window_never_waits_for_a_correction(sat: Sitting) -> None:
+    """CPU time of the GUI thread between two turns of the event loop."""
+    cells = sat.cells(200)
+    sat.scene.select(cells)
+    sat.dock.labels.give("Fibroblasts")  # warm: the first picture, the first row of the history
+    sat.settle()
+    with GuiWatch() as watch:
+        sat.dock.labels.give("Neutrophils")
+        sat.settle()
+        sat.click(sat.dock.head.undo)
+        sat.settle()
+    assert sat.label(cells[0]) == "Fibroblasts"
+    assert watch.longest_ms < 50
+    assert len(sat.session.history()) == 3

@@ -11,6 +11,8 @@ import pytest
 import shapely
 from napari.layers import Shapes
 
+from napari_vhd.exceptions import MissingEngineError
+from napari_vhd.io import proseg_binary
 from napari_vhd.session import Session
 from napari_vhd.widgets.parts.label_dialogs import LabelSetDialog
 from napari_vhd.widgets.parts.tools import (
@@ -82,7 +84,7 @@ def test_a_lasso_selects_and_the_label_goes_to_all_in_it(sat: Sitting) -> None:
     assert len(inside) > 1
     draw(sat, LASSO, shapely.get_coordinates(box)[:-1])
     assert set(sat.scene.selection) == set(inside)
-    assert f"{len(inside)}</b> cells" in sat.dock.selected.told.text()
+    assert f"{len(inside)}</b> cells" in sat.dock.parts.selected.told.text()
     sat.click_row("Unsure")
     sat.settle()
     assert {sat.label(cell) for cell in inside} == {"Unsure"}
@@ -297,7 +299,7 @@ def test_a_label_that_is_not_in_the_list_is_added_on_purpose(sat: Sitting) -> No
 
 
 def test_cells_of_a_label_region_or_filter_are_selected(sat: Sitting) -> None:
-    bar, outlines = sat.dock.selected, sat.session.outlines(CELLS)
+    bar, outlines = sat.dock.parts.selected, sat.session.outlines(CELLS)
     bar.select_category("B_cells")
     sat.settle()
     assert set(sat.scene.selection) == set(sat.cells(1000, "B_cells"))
@@ -336,13 +338,42 @@ def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting, reviewed_run: Pa
             epoch=other.editor.reviewed.segmentation(CELLS).epoch,
             kept=None,
         )
-    sat.bot.waitUntil(lambda: sat.dock.decide.number == 1, timeout=LONG)
-    assert sat.dock.tabs.tabText(2) == "To decide (1)"
-    tree = sat.dock.decide.tree
+    sat.bot.waitUntil(lambda: sat.dock.parts.decide.number == 1, timeout=LONG)
+    assert sat.dock.parts.tabs.tabText(2) == "To decide (1)"
+    tree = sat.dock.parts.decide.tree
     items = [tree.topLevelItem(0).child(n) for n in range(2)]
     wanted = next(item for item in items if item.text(0).startswith("Fibroblasts"))
     tree.setCurrentItem(wanted)
-    sat.dock.decide.take.click()
+    sat.dock.parts.decide.take.click()
     sat.settle()
     assert sat.label(cell) == "Fibroblasts"
-    sat.bot.waitUntil(lambda: sat.dock.decide.number == 0, timeout=LONG)
+    sat.bot.waitUntil(lambda: sat.dock.parts.decide.number == 0, timeout=LONG)
+
+
+@pytest.mark.tools
+def test_corrected_nuclei_are_refined_and_taken_as_one_correction(sat: Sitting) -> None:
+    """The real ProSeg on a part of the sample, few rounds."""
+    try:
+        proseg_binary.find_proseg()
+    except MissingEngineError:
+        pytest.skip("proseg is not installed: make venv")
+    sat.session.configure(proseg={"burnin_samples": 10, "samples": 10, "hillclimb": 5})
+    panel, nuclei = sat.dock.parts.refine, sat.session.outlines("stardist_boundaries")
+    area = shapely.box(200, 200, 400, 400)
+    gone = nuclei.ids_of(nuclei.within(area))[0]
+    sat.dock.correct(sat.session.delete, [gone])
+    sat.settle()
+    sat.dock.parts.tabs.setCurrentWidget(panel)
+    sat.click(panel.begin)
+    panel.drawing.layer.add([shapely.get_coordinates(area)[:-1, ::-1]], shape_type="polygon")
+    sat.bot.waitUntil(lambda: panel.proposal is not None, timeout=240_000)
+    assert panel.shown.old in sat.viewer.layers
+    assert panel.shown.new in sat.viewer.layers
+    changed = dict(panel.proposal.outlines)
+    sat.click(panel.accept)
+    sat.bot.waitUntil(lambda: panel.proposal is None, timeout=LONG)
+    sat.settle()
+    assert sat.session.history().kind.tolist() == ["delete", "refine"]
+    there = sat.session.outlines(CELLS)
+    assert all((there.row_of(cell) < 0) == (shape is None) for cell, shape in changed.items())
+    assert not [layer for layer in sat.viewer.layers if layer.name.startswith("outlines ")]

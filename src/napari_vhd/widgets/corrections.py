@@ -5,25 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QScrollArea, QTabWidget
+from qtpy.QtCore import QTimer
 
 from napari_vhd.corrections.author import save_author, saved_author
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers.corrector import close_corrector, corrector_of
 
-from .cell import CellDock
-from .parts.correction_head import Head
-from .parts.decide_panel import DecidePanel
+from .parts.correction_body import Body
 from .parts.deeds import Asked, Deeds
-from .parts.history_panel import HistoryPanel
-from .parts.label_panel import LabelPanel
-from .parts.refine_panel import RefinePanel
-from .parts.review_mode import LISTED, ReviewMode
+from .parts.review_mode import ReviewMode
 from .parts.scene_dock import SceneDock
-from .parts.selection_bar import SelectionBar
+from .parts.status_line import saved_in
 from .parts.theme import theme_color
-from .parts.tools import PICK, Tools
+from .parts.tools import PICK
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,39 +43,16 @@ class CorrectionsDock(SceneDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Corrections")
-        self.head = Head()
-        self.labels = LabelPanel(self)
-        self.selected = SelectionBar(self, lambda: self.labels.shown)
-        self.tools = Tools()
-        self.card = CellDock(self.viewer)
-        self.card.lasso.hide()  # this dock has its own
-        self.history = HistoryPanel(self)
-        self.decide = DecidePanel(self)
-        self.refine = RefinePanel(self)
-        self.tabs = QTabWidget()
+        self.parts = Body(self, self.viewer, self.body)
+        self.head, self.labels, self.tools = self.parts.head, self.parts.labels, self.parts.tools
         self.deeds = Deeds(self, self._asked_now)
         self.review = ReviewMode(self)
         self._rest, self._decide_rest = _timer(self, _REST_MS), _timer(self, _DECIDE_MS)
         self._poll = QTimer(self)
         self._poll.setInterval(_POLL_MS)
-        self._fill()
         self._connect()
         self.refresh_theme()
         self.start()
-
-    def _fill(self) -> None:
-        for widget, title in (
-            (self.card, "Cell"),
-            (self.history, "History"),
-            (self.decide, "To decide"),
-            (self.refine, "Refine"),
-            (_keys(), "Keys"),
-        ):
-            self.tabs.addTab(widget, title)
-        for widget in (self.head, self.selected, self.tools):
-            self.body.addWidget(widget)
-        self.body.addWidget(self.labels, 3)
-        self.body.addWidget(self.tabs, 2)
 
     def _connect(self) -> None:
         head, deeds, labels, review = self.head, self.deeds, self.labels, self.review
@@ -98,7 +69,7 @@ class CorrectionsDock(SceneDock):
         for asked in (self.tools.chosen, review.tool_asked):
             asked.connect(deeds.start)
         deeds.tool_changed.connect(self._on_tool)
-        for told in (deeds.told, self.refine.told):
+        for told in (deeds.told, self.parts.refine.told):
             told.connect(head.tell)
         deeds.refused.connect(show_error)
         deeds.mendable.connect(head.mend.offer)
@@ -106,11 +77,10 @@ class CorrectionsDock(SceneDock):
         deeds.painting.picked.connect(labels.palette_table.set_current)
         deeds.painting.opened.connect(self._on_layers)
         labels.label_given.connect(deeds.give)
-        labels.palette_table.select_asked.connect(self.selected.select_category)
+        labels.palette_table.select_asked.connect(self.parts.selected.select_category)
         labels.listed.connect(self._on_listed)
-        self.decide.counted.connect(self._on_counted)
         self._rest.timeout.connect(labels.refresh_labels)
-        self._decide_rest.timeout.connect(self.decide.refresh)
+        self._decide_rest.timeout.connect(self.parts.decide.refresh)
         self._poll.timeout.connect(self._ask_poll)
 
     # The open sample
@@ -129,7 +99,7 @@ class CorrectionsDock(SceneDock):
         self.listen(session.cells_changed, self._on_changed, thread=True)
         self.listen(session.columns_changed, self.labels.refresh_columns, thread=True)
         self.listen(session.reloaded, self._on_reloaded, thread=True)
-        self.listen(session.regions_changed, self.selected.refresh_regions, thread=True)
+        self.listen(session.regions_changed, self.parts.selected.refresh_regions, thread=True)
         self.listen(session.history_changed, self._on_history, thread=True)
         self.listen(session.saved, self._on_saved, thread=True)
         if not session.author:
@@ -137,10 +107,10 @@ class CorrectionsDock(SceneDock):
         self.head.author.setText(session.author)
         self._on_selection(scene.selection)
         self.labels.refresh_columns()
-        self.selected.refresh_regions()
-        self.refine.refresh()
+        self.parts.selected.refresh_regions()
+        self.parts.refine.refresh()
         self._on_history()
-        self.ask("newest", _newest, session, then=self._show_newest)
+        self.ask("newest", saved_in, session, then=lambda f: self.head.status.show_saved(*f))
         self._poll.start()
 
     def leave_scene(self) -> None:
@@ -150,7 +120,7 @@ class CorrectionsDock(SceneDock):
         self._decide_rest.stop()
         self.deeds.set_scene(None)
         self.review.set_scene(None)
-        self.refine.leave()
+        self.parts.refine.leave()
         self.labels.forget()
         self.head.mend.forget()
         if self.scene is not None:
@@ -159,9 +129,7 @@ class CorrectionsDock(SceneDock):
     def refresh_theme(self) -> None:
         """Draw in the theme's text colour."""
         ink = theme_color(self.viewer, "text")
-        self.head.set_ink(ink)
-        self.tools.set_colors(ink, theme_color(self.viewer, "current"))
-        self.labels.set_ink(ink)
+        self.parts.set_colors(ink, theme_color(self.viewer, "current"))
 
     def correct(
         self,
@@ -225,7 +193,7 @@ class CorrectionsDock(SceneDock):
     # What is to be shown
 
     def _on_selection(self, ids: tuple[str, ...]) -> None:
-        self.selected.show_number(len(ids), ids[0] if ids else "")
+        self.parts.selected.show_number(len(ids), ids[0] if ids else "")
         self.tools.set_selected(len(ids))
 
     def _on_tool(self, name: str) -> None:
@@ -239,35 +207,23 @@ class CorrectionsDock(SceneDock):
 
     def _on_listed(self) -> None:
         rows = self.labels.palette_table.rows
-        self.selected.set_categories([row.name for row in rows if row.count])
-        self.history.set_titles(self.labels.titles)
+        self.parts.selected.set_categories([row.name for row in rows if row.count])
+        self.parts.history.set_titles(self.labels.titles)
 
     def _on_changed(self, _news: Any = None) -> None:
         self._rest.start()
 
     def _on_reloaded(self) -> None:
         self.labels.refresh_columns()
-        self.refine.refresh()
+        self.parts.refine.refresh()
 
     def _on_history(self) -> None:
-        self.history.refresh()
+        self.parts.history.refresh()
         self._decide_rest.start()
-
-    def _on_counted(self, number: int) -> None:
-        title = f"To decide ({number})" if number else "To decide"
-        self.tabs.setTabText(self.tabs.indexOf(self.decide), title)
 
     def _on_saved(self, entry: Entry) -> None:
         if self.scene is not None:
-            number = len(self.scene.session.editor.history)
-            self.head.status.show_saved(entry.time, number, entry.author)
-
-    def _show_newest(self, found: tuple[Entry | None, int]) -> None:
-        entry, number = found
-        if entry is not None:
-            self.head.status.show_saved(entry.time, number, entry.author)
-        else:
-            self.head.status.show_nothing(self.head.author.text())
+            self.head.status.show_saved(entry, len(self.scene.session.editor.history))
 
     def _on_refused(self, error: VhdError) -> None:
         show_error(str(error))
@@ -277,29 +233,7 @@ class CorrectionsDock(SceneDock):
 
     def _ask_poll(self) -> None:
         if self.scene is not None:
-            self.ask("poll", self.scene.session.poll, then=_nothing)
-
-
-def _newest(session: Any) -> tuple[Entry | None, int]:
-    entries = session.entries()
-    return (entries[-1] if entries else None), len(entries)
-
-
-def _nothing(_result: Any) -> None:
-    """Signals tell what came in."""
-
-
-def _keys() -> QScrollArea:
-    """List the keys of Review mode."""
-    text = QLabel("<br>".join(f"<b>{key}</b> &nbsp;{does}" for key, does in LISTED))
-    text.setAlignment(Qt.AlignmentFlag.AlignTop)
-    text.setWordWrap(True)
-    text.setMargin(4)
-    area = QScrollArea()
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setWidget(text)
-    return area
+            self.ask("poll", self.scene.session.poll, then=lambda _: None)
 
 
 def _timer(parent: SceneDock, milliseconds: int) -> QTimer:

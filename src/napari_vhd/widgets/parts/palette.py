@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
@@ -202,7 +202,7 @@ class Palette(QTableView):
         self.setWordWrap(False)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setTabKeyNavigation(False)
-        self.setMinimumHeight(6 * _ROW)
+        self.setMinimumHeight(7 * _ROW)
         self.verticalHeader().hide()
         self.verticalHeader().setDefaultSectionSize(_ROW)
         head = self.horizontalHeader()
@@ -215,6 +215,10 @@ class Palette(QTableView):
         self.setColumnWidth(Column.COLOR, 28)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.clicked.connect(self._on_clicked)
+
+    def sizeHint(self) -> QSize:
+        """Ask for six rows; what is left over comes on top."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
 
     @property
     def rows(self) -> tuple[PaletteRow, ...]:

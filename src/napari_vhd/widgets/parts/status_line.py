@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QWidget
 
 from .entry_text import local_time
 
-_WAITING = "saving…"
+if TYPE_CHECKING:
+    from napari_vhd.corrections.correction import Entry
+    from napari_vhd.session import Session
+
+_WAITING, _NOTHING = "saving…", "no corrections yet"
 
 
 class StatusLine(QLabel):
@@ -22,15 +28,9 @@ class StatusLine(QLabel):
         self._refused = ""
         self._busy = False
 
-    def show_saved(self, time: str, number: int, author: str) -> None:
-        """Show the newest entry (`time` in UTC, ISO 8601); an old refusal is forgotten."""
-        self._saved = saved_text(time, number, author)
-        self._refused = ""
-        self._write()
-
-    def show_nothing(self, author: str) -> None:
-        """Show that nothing was corrected yet."""
-        self._saved = " · ".join(["no corrections yet", *([author] if author else [])])
+    def show_saved(self, newest: Entry | None, number: int) -> None:
+        """Show the newest entry and how many there are; an old refusal is forgotten."""
+        self._saved = _NOTHING if newest is None else saved_text(newest, number)
         self._refused = ""
         self._write()
 
@@ -49,7 +49,13 @@ class StatusLine(QLabel):
         self.setText(_WAITING if self._busy else first + self._saved)
 
 
-def saved_text(time: str, number: int, author: str) -> str:
-    """Write the time (UTC, ISO 8601) of the newest entry as local time, how many, and who."""
+def saved_text(newest: Entry, number: int) -> str:
+    """Write the time of the newest entry as local time, how many there are, and who made it."""
     many = "1 correction" if number == 1 else f"{number:,} corrections"
-    return f"saved {local_time(time):%H:%M:%S} · {many} · {author}"
+    return f"saved {local_time(newest.time):%H:%M:%S} · {many} · {newest.author}"
+
+
+def saved_in(session: Session) -> tuple[Entry | None, int]:
+    """Give the newest entry of a session, and how many there are."""
+    entries = session.entries()
+    return (entries[-1] if entries else None), len(entries)
