@@ -184,9 +184,9 @@ def open_(
 
     if screenshot is not None and not screenshot.absolute().parent.is_dir():
         raise BadInputError(f"{screenshot}: its folder is not there; make it first.")
-    _check_window()
     # What is wrong with it is better said here than in a window.
     open_source(path).close()
+    _check_window()
     _show(path, author, screenshot)
 
 
