@@ -10,7 +10,7 @@ import numpy as np
 from napari_vhd import keys
 
 from . import catalogue, record
-from .stale import find_stale
+from .stale import find_stale, stale_of
 from .state import state_hash
 
 if TYPE_CHECKING:
@@ -208,7 +208,8 @@ class Readings:
             titles = {column.name: column.title for column in columns}
             groups = {column.name: column.group for column in columns}
             probability = values.get(keys.PROBABILITY, np.nan)
-            stale = self.stale().cells.get(cell_id, ()) if boundaries == self.typed else ()
+            typed = boundaries == self.typed
+            stale = stale_of(reviewed, self.radius_um, cell_id) if typed else ()
             return Card(
                 id=cell_id,
                 boundaries=boundaries,

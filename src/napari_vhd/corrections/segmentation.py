@@ -15,6 +15,8 @@ from .outlines import Outlines
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from .correction import Entry
     from .history import History
 
@@ -72,6 +74,9 @@ class Segmentation:
         self.matches: Mapping[str, Mapping[str, str | None]] = {}
         self._history = history
         self._base: dict[str, Any] = {}
+        self._edited: dict[str, Any] = {}
+        # Of edited cells: where they are and where they were computed.
+        self._places: dict[str, list[tuple[float, float]]] = {}
         self._stacks: dict[str, list[tuple[Entry, bytes | None]]] = {}
         # Rows of cells that were edited, also while they are gone.
         self._rows: dict[str, int] = {}
@@ -147,14 +152,16 @@ class Segmentation:
 
     def edited(self) -> dict[str, Any]:
         """Cells whose outline is not as computed -> the outline now, None: gone."""
-        found: dict[str, Any] = {}
-        for cell in self._stacks:
-            now, base = self._now(cell), self._base.get(cell)
-            if now is None and base is None:
-                continue
-            if now is None or base is None or not _same(now, base):
-                found[cell] = now
-        return found
+        return {cell: self._edited[cell] for cell in self._stacks if cell in self._edited}
+
+    def is_edited(self, cell: str) -> bool:
+        """Say whether the outline of a cell is not as computed."""
+        return cell in self._edited
+
+    def edited_places(self) -> NDArray[np.float64]:
+        """Centroids (n, 2; px) of edited cells, as they are and as they were computed."""
+        places = [place for both in self._places.values() for place in both]
+        return np.array(places, dtype=np.float64).reshape(-1, 2)
 
     def author_of(self, cell: str) -> str:
         """Who gave a cell its outline; "" where it is as computed."""
@@ -195,6 +202,7 @@ class Segmentation:
                 if self._history.active(entry.entry_id):
                     new = None if wkb is None else shapely.from_wkb(wkb)
                     break
+            self._compare(cell, new)
             if _same(old, new):
                 continue
             row = self.outlines.remove(cell) if new is None else self.outlines.put(cell, new)
@@ -202,6 +210,17 @@ class Segmentation:
             rows.append(int(row))
             before.append(old)
         return Moved(tuple(rows), tuple(before))
+
+    def _compare(self, cell: str, new: Any) -> None:
+        """Note whether a cell is as computed."""
+        base = self._base[cell]
+        if _same(new, base):
+            self._edited.pop(cell, None)
+            self._places.pop(cell, None)
+            return
+        self._edited[cell] = new
+        centres = [shape.centroid for shape in (new, base) if shape is not None]
+        self._places[cell] = [(centre.x, centre.y) for centre in centres]
 
     def _now(self, cell: str) -> Any:
         return self.outlines.geometry(cell) if self.outlines.row_of(cell) >= 0 else None

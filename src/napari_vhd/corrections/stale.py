@@ -97,6 +97,44 @@ def find_stale(reviewed: Reviewed, radius_um: float) -> Stale:
     return Stale(cells, {what: n for what, n in counts.items() if n}, rerun)
 
 
+def stale_of(reviewed: Reviewed, radius_um: float, cell: str) -> tuple[str, ...]:
+    """Say what is out of date for one typed cell, at a cost that does not grow with the edits.
+
+    Parameters
+    ----------
+    reviewed
+        The sample.
+    radius_um
+        Within which cells are neighbours.
+    cell
+        Its id.
+    """
+    typed = reviewed.source.typed
+    if typed is None:
+        return ()
+    segmentation = reviewed.segmentation(typed)
+    outlines, there = segmentation.outlines, columns_there(reviewed)
+    row = outlines.row_of(cell)
+    if segmentation.is_edited(cell) or _counted_otherwise(reviewed, row):
+        return tuple(what for what in ORDER if what in there)
+    if DOMAINS not in there and SCORES not in there:
+        return ()
+    x, y = outlines.centroids[row]
+    radius = radius_um / reviewed.source.um_per_px
+    near = (np.hypot(*(segmentation.edited_places() - (x, y)).T) <= radius).any()
+    if not near:
+        rows = outlines.query(x - radius, y - radius, x + radius, y + radius)
+        rows = rows[np.hypot(*(outlines.centroids[rows] - (x, y)).T) <= radius]
+        near = any(_counted_otherwise(reviewed, one) for one in rows.tolist())
+    return tuple(what for what in ORDER if what in there and what != QC) if near else ()
+
+
+def _counted_otherwise(reviewed: Reviewed, row: int) -> bool:
+    """Say whether the counts of a typed cell are not as computed."""
+    own = None if reviewed.counts is None else reviewed.counts.of(row)
+    return own is not None and not reviewed.computed.is_counted_so(row, own)
+
+
 def rows_changed(reviewed: Reviewed) -> list[int]:
     """Rows of live typed cells whose counts or outline are not as computed."""
     typed = reviewed.source.typed
@@ -106,16 +144,9 @@ def rows_changed(reviewed: Reviewed) -> list[int]:
     outlines = segmentation.outlines
     edited = [cell for cell, now in segmentation.edited().items() if now is not None]
     rows = set(outlines.rows_of(edited).tolist())
-    counts = reviewed.counts
-    if counts is not None:
-        for row in counts.rows():
-            own = counts.of(row)
-            if (
-                row not in rows
-                and own is not None
-                and not reviewed.computed.is_counted_so(row, own)
-            ):
-                rows.add(row)
+    for row in () if reviewed.counts is None else reviewed.counts.rows():
+        if row not in rows and _counted_otherwise(reviewed, row):
+            rows.add(row)
     return sorted(rows - {-1})
 
 
