@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from napari.utils.interactions import (
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
+from napari_vhd.corrections.correction import SWITCHES
 from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
@@ -28,64 +30,104 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    import pandas as pd
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
 LONG = 20_000
+AUTHOR = "AB"
 COLUMN = "cell_type_domain"
 CELLS = "proseg_boundaries"
 
 
-def one_viewer(folder: Path) -> Iterator[Viewer]:
-    """A viewer for the tests of one file: starting one takes longer than what they do with it."""
+def one_sitting(run: Path, folder: Path) -> Iterator[Sitting]:
+    """A sitting for the tests of one file: napari takes longer to start than they to act.
+
+    Each test begins with `begin` and ends with `clear`, which takes back what it corrected.
+    """
     import gc
 
     import napari
 
+    here = folder / run.name
+    shutil.copytree(run, here, symlinks=True)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         viewer = napari.Viewer(show=False)
-        yield viewer
+        sitting = Sitting.open(viewer, here)
+        yield sitting
+        sitting.close()
         viewer.close()
         # Else napari's own fixture takes it for one that leaked.
-        del viewer
+        del viewer, sitting
         QApplication.processEvents()
         gc.collect()
 
 
 @dataclass
 class Sitting:
-    """What a test works with; `close` it."""
+    """What a test works with."""
 
     viewer: Viewer
     session: Session
     scene: Scene
     dock: CorrectionsDock
-    bot: QtBot
+    run: Path
+    bot: Any = None
+    before: int = 0
 
     @classmethod
-    def begin(cls, viewer: Viewer, run: Path, bot: QtBot, author: str = "AB") -> Sitting:
+    def open(cls, viewer: Viewer, run: Path) -> Sitting:
         """Open a run folder and the dock."""
-        session = Session.open(run, author=author)
+        session = Session.open(run, author=AUTHOR)
         scene = Scene(viewer, session, dispatch=Dispatcher())
         current_of(viewer).scene = scene
         dock = CorrectionsDock(viewer)
         viewer.window.add_dock_widget(dock, name="Corrections")
         dock.show()
-        made = cls(viewer, session, scene, dock, bot)
-        made.settle()
-        return made
+        return cls(viewer, session, scene, dock, run)
+
+    def begin(self, bot: QtBot) -> Sitting:
+        """Begin a test."""
+        self.bot = bot
+        self.settle()
+        self.before = len(self.session.entries())
+        return self
+
+    def clear(self) -> None:
+        """End a test: everything is as it was, but for the length of the ledger."""
+        self.dock.review.turn(False)
+        self.dock.deeds.leave()
+        self.scene.select(())
+        self.dock.head.mend.forget()
+        self.dock.labels.note.clear()
+        self.dock.labels._extra.clear()
+        self.settle()
+        self.session.author = AUTHOR
+        self.dock.head.author.setText(AUTHOR)
+        history = self.session.editor.history
+        for entry in reversed(self.session.entries()):
+            if entry.correction.kind not in SWITCHES and history.active(entry.entry_id):
+                self.session.revert(entry.entry_id)
+        for layer in [one for one in self.viewer.layers if one not in self.scene.layers]:
+            self.viewer.layers.remove(layer)
+        self.settle()
+        self.scene.color_by(COLUMN, CELLS)
+        self.bot.waitUntil(lambda: self.scene.coloring.column == COLUMN, timeout=LONG)
+        self.settle()
 
     def close(self) -> None:
-        """Put everything away; the viewer stays for the next one."""
+        """Put everything away."""
         self.viewer.window.remove_dock_widget(self.dock)
         current_of(self.viewer).scene = None
         self.scene.close()
         self.session.close()
-        if self.viewer.layers:
-            self.viewer.layers.clear()
-        self.bot.wait(10)
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """What was corrected since the test began."""
+        return self.session.history().iloc[self.before :].reset_index(drop=True)
 
     def settle(self) -> None:
         """Wait until what was asked for is written, counted and shown."""

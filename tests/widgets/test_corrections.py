@@ -11,38 +11,47 @@ import pytest
 from napari.layers import Labels
 
 from napari_vhd.session import Session
-from napari_vhd.widgets.corrections import CorrectionsDock
+from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.parts.tools import BRUSH, LASSO, PICK
 
 sys.path.append(str(Path(__file__).parent))
 from bench import GuiWatch
-from sitting import CELLS, COLUMN, Sitting, one_viewer
+from sitting import CELLS, COLUMN, Sitting, one_sitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
     from qtpy.QtWidgets import QApplication
 
 
 @pytest.fixture(scope="module")
-def viewer(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
-    yield from one_viewer(tmp_path_factory.mktemp("settings"))
+def sitting(
+    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sitting]:
+    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
 
 
 @pytest.fixture
-def sat(viewer: Viewer, reviewed_run: Path, qtbot: QtBot) -> Iterator[Sitting]:
-    """A sample of about 240 cells and the dock, author AB."""
-    sitting = Sitting.begin(viewer, reviewed_run, qtbot)
-    yield sitting
-    sitting.close()
+def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
+    """A sample of about 240 cells and the dock, author AB; as computed."""
+    yield sitting.begin(qtbot)
+    sitting.clear()
 
 
-def test_without_a_sample_the_dock_says_what_to_do(viewer: Viewer, qtbot: QtBot) -> None:
-    dock = CorrectionsDock(viewer)
-    qtbot.addWidget(dock)
-    assert "Open" in dock.empty_sentence
+def numbered(sat: Sitting) -> str:
+    number = len(sat.session.entries())
+    return "1 correction" if number == 1 else f"{number} corrections"
+
+
+def test_without_a_sample_the_dock_says_what_to_do(sat: Sitting) -> None:
+    current = current_of(sat.viewer)
+    current.scene = None
+    assert "Open" in sat.dock.empty_sentence
+    current.scene = sat.scene
+    sat.settle()
+    assert sat.dock.empty_sentence == ""
+    assert sat.dock.labels.palette_table.rows
 
 
 def test_a_click_on_a_label_gives_it_to_the_selection_as_one_correction(sat: Sitting) -> None:
@@ -52,7 +61,7 @@ def test_a_click_on_a_label_gives_it_to_the_selection_as_one_correction(sat: Sit
     sat.dock.labels.note.setText("crypt base")
     sat.click_row("Fibroblasts")
     sat.settle()
-    history = sat.session.history()
+    history = sat.history
     assert len(history) == 1
     assert set(history.cell_ids[0]) == set(chosen)
     assert history.note[0] == "crypt base"
@@ -62,7 +71,7 @@ def test_a_click_on_a_label_gives_it_to_the_selection_as_one_correction(sat: Sit
     assert after["Enterocytes"] == before["Enterocytes"] - 3
     assert sat.dock.labels.note.text() == ""
     assert sat.dock.head.status.text().startswith("saved ")
-    assert sat.dock.head.status.text().endswith("1 correction · AB")
+    assert sat.dock.head.status.text().endswith(f"{numbered(sat)} · AB")
 
 
 def test_without_a_selection_nothing_is_written_and_a_sentence_says_why(sat: Sitting) -> None:
@@ -71,11 +80,11 @@ def test_without_a_selection_nothing_is_written_and_a_sentence_says_why(sat: Sit
     sat.click_row("Fibroblasts")
     sat.settle()
     assert "No cell is selected" in said[0]
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
 
 
 def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
-    sat: Sitting, reviewed_run: Path
+    sat: Sitting,
 ) -> None:
     dock, outlines = sat.dock, sat.session.outlines(CELLS)
     first, second = sat.cells(2, "Enterocytes")
@@ -92,7 +101,7 @@ def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
     sat.drag(layer, [tuple(a), tuple((a + b) / 2), tuple(b)])
     painted = np.asarray(layer.data).copy()
     sat.settle()
-    history = sat.session.history()
+    history = sat.history
     assert len(history) == 1
     touched = history.cell_ids[0]
     assert {first, second} <= set(touched)
@@ -110,7 +119,7 @@ def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
     sat.click(dock.tools.buttons[BRUSH])
     assert dock.deeds.painting.layer is None
     assert layer not in sat.viewer.layers
-    with Session.open(reviewed_run) as again:
+    with Session.open(sat.run) as again:
         labels = again.labels(CELLS, COLUMN)
         rows = again.outlines(CELLS).rows_of(touched)
         assert {labels.names[code] for code in labels.codes[rows]} == {"Neutrophils"}
@@ -126,7 +135,7 @@ def test_a_stroke_beside_all_cells_leaves_nothing_behind(sat: Sitting) -> None:
     y, x = layer.data_to_world((row, column))
     sat.drag(layer, [(x / sat.session.um_per_px, y / sat.session.um_per_px)])
     sat.settle()
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
     assert np.array_equal(np.asarray(layer.data), before)
 
 
@@ -149,7 +158,7 @@ def test_napari_s_fill_gives_its_label_to_a_whole_cell(sat: Sitting) -> None:
     layer.mode = "fill"
     sat.drag(layer, [tuple(outlines.centroids[outlines.row_of(cell)])])
     sat.settle()
-    assert len(sat.session.history()) == 1
+    assert len(sat.history) == 1
     assert sat.label(cell) == "Neutrophils"
 
 
@@ -192,7 +201,7 @@ def test_review_mode_takes_keys_and_gives_napari_s_back(sat: Sitting) -> None:
     key = next(r.key for r in sat.dock.labels.palette_table.rows if r.name == "Neutrophils")
     sat.press_key(key)
     sat.settle()
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
     sat.click(sat.dock.head.review)
     sat.press_key(key)
     sat.settle()
@@ -223,7 +232,7 @@ def test_on_the_paint_window_digits_choose_the_label_and_are_napari_s_again(sat:
     sat.press_key("1")
     assert layer.mode == "erase"
     sat.settle()
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
 
 
 def test_keys_of_review_mode_leave_other_layers_alone(sat: Sitting) -> None:
@@ -234,7 +243,7 @@ def test_keys_of_review_mode_leave_other_layers_alone(sat: Sitting) -> None:
     sat.press_key("2")
     assert other.mode == "paint"
     sat.settle()
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
 
 
 def test_a_held_key_shows_the_picture_alone(sat: Sitting) -> None:
@@ -322,8 +331,8 @@ def test_without_initials_a_correction_is_refused_and_asks_for_them(sat: Sitting
     sat.dock.head.author.editingFinished.emit()
     sat.click_row("Neutrophils")
     sat.settle()
-    assert sat.session.history().author.tolist() == ["CD"]
-    assert sat.dock.head.status.text().endswith("1 correction · CD")
+    assert sat.history.author.tolist() == ["CD"]
+    assert sat.dock.head.status.text().endswith(f"{numbered(sat)} · CD")
     assert sat.dock.deeds.tool == PICK
 
 
@@ -340,4 +349,4 @@ def test_the_window_never_waits_for_a_correction(sat: Sitting) -> None:
         sat.settle()
     assert sat.label(cells[0]) == "Fibroblasts"
     assert watch.longest_ms < 50
-    assert len(sat.session.history()) == 3
+    assert len(sat.history) == 3

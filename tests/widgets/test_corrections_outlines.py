@@ -28,27 +28,27 @@ from napari_vhd.widgets.parts.tools import (
 )
 
 sys.path.append(str(Path(__file__).parent))
-from sitting import CELLS, COLUMN, LONG, Sitting, one_viewer
+from sitting import CELLS, COLUMN, LONG, Sitting, one_sitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
     from qtpy.QtWidgets import QApplication
 
 
 @pytest.fixture(scope="module")
-def viewer(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Viewer]:
-    yield from one_viewer(tmp_path_factory.mktemp("settings"))
+def sitting(
+    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sitting]:
+    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
 
 
 @pytest.fixture
-def sat(viewer: Viewer, reviewed_run: Path, qtbot: QtBot) -> Iterator[Sitting]:
-    """A sample of about 240 cells and the dock, author AB."""
-    sitting = Sitting.begin(viewer, reviewed_run, qtbot)
-    yield sitting
-    sitting.close()
+def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
+    """A sample of about 240 cells and the dock, author AB; as computed."""
+    yield sitting.begin(qtbot)
+    sitting.clear()
 
 
 def outline(sat: Sitting, cell: str) -> shapely.Geometry:
@@ -88,7 +88,7 @@ def test_a_lasso_selects_and_the_label_goes_to_all_in_it(sat: Sitting) -> None:
     sat.click_row("Unsure")
     sat.settle()
     assert {sat.label(cell) for cell in inside} == {"Unsure"}
-    assert len(sat.session.history()) == 1
+    assert len(sat.history) == 1
 
 
 def test_a_drawn_cell_is_there_counted_and_selected(sat: Sitting) -> None:
@@ -99,7 +99,7 @@ def test_a_drawn_cell_is_there_counted_and_selected(sat: Sitting) -> None:
     sat.settle()
     assert sat.session.outlines(CELLS).row_of(cell) < 0
     draw(sat, DRAW, shapely.get_coordinates(place)[:-1])
-    assert sat.session.history().kind.tolist() == ["delete", "add"]
+    assert sat.history.kind.tolist() == ["delete", "add"]
     (made,) = sat.scene.selection
     assert made != cell
     # napari's Shapes hold single precision.
@@ -122,7 +122,7 @@ def test_an_outline_that_crosses_itself_is_refused_and_its_mend_can_be_taken(sat
     assert not sat.dock.head.mend.isHidden()
     sat.click(sat.dock.head.mend.take)
     sat.settle()
-    assert sat.session.history().kind.tolist() == ["redraw"]
+    assert sat.history.kind.tolist() == ["redraw"]
     assert not outline(sat, cell).equals(before)
     assert sat.dock.head.mend.isHidden()
 
@@ -161,7 +161,7 @@ def test_a_tool_that_needs_cells_says_so(sat: Sitting) -> None:
     assert sat.dock.deeds.tool == PICK
 
 
-def test_edit_mode_moves_a_vertex_and_the_counts_follow(sat: Sitting, reviewed_run: Path) -> None:
+def test_edit_mode_moves_a_vertex_and_the_counts_follow(sat: Sitting) -> None:
     cell = lonely(sat)
     before, umis = outline(sat, cell), sat.session.card(CELLS, cell).umis
     sat.scene.select((cell,))
@@ -181,10 +181,10 @@ def test_edit_mode_moves_a_vertex_and_the_counts_follow(sat: Sitting, reviewed_r
     sat.settle()
     assert sat.dock.deeds.vertices.layer is None
     assert layer not in sat.viewer.layers
-    assert sat.session.history().kind.tolist() == ["redraw"]
+    assert sat.history.kind.tolist() == ["redraw"]
     assert outline(sat, cell).area == pytest.approx(before.area / 4)
     assert sat.session.card(CELLS, cell).umis < umis
-    with Session.open(reviewed_run) as again:
+    with Session.open(sat.run) as again:
         assert again.outlines(CELLS).geometry(cell).equals(outline(sat, cell))
 
 
@@ -202,7 +202,7 @@ def test_edit_mode_with_a_drag_of_napari_s_own_tool(sat: Sitting) -> None:
     assert list(moved) == [cell]
     sat.press_key("Enter")
     sat.settle()
-    assert sat.session.history().kind.tolist() == ["redraw"]
+    assert sat.history.kind.tolist() == ["redraw"]
     assert outline(sat, cell).area < area
 
 
@@ -220,7 +220,7 @@ def test_edit_mode_is_left_without_a_trace(sat: Sitting) -> None:
     assert sat.dock.deeds.vertices.layer is None
     assert sat.dock.deeds.tool == PICK
     assert outline(sat, cell).equals(before)
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
 
 
 def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> None:
@@ -241,7 +241,7 @@ def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> Non
     assert "cross" in sat.dock.head.status.text()
     assert sat.dock.deeds.vertices.layer is layer
     assert outline(sat, cell).equals(before)
-    assert len(sat.session.history()) == 0
+    assert len(sat.history) == 0
 
 
 def test_own_labels_are_made_coloured_and_given_by_key(sat: Sitting) -> None:
@@ -319,9 +319,9 @@ def test_cells_of_a_label_region_or_filter_are_selected(sat: Sitting) -> None:
     assert set(sat.scene.selection) == set(outlines.ids_of(np.flatnonzero(values >= 0.5)))
 
 
-def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting, reviewed_run: Path) -> None:
+def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting) -> None:
     cell = sat.cells(1, "B_cells")[0]
-    with Session.open(reviewed_run, author="CD") as other:
+    with Session.open(sat.run, author="CD") as other:
         other.labels(CELLS, COLUMN)
         sat.session.relabel([cell], COLUMN, "Fibroblasts")
         other.editor.history  # noqa: B018
@@ -373,7 +373,19 @@ def test_corrected_nuclei_are_refined_and_taken_as_one_correction(sat: Sitting) 
     sat.click(panel.accept)
     sat.bot.waitUntil(lambda: panel.proposal is None, timeout=LONG)
     sat.settle()
-    assert sat.session.history().kind.tolist() == ["delete", "refine"]
+    assert sat.history.kind.tolist() == ["delete", "refine"]
     there = sat.session.outlines(CELLS)
     assert all((there.row_of(cell) < 0) == (shape is None) for cell, shape in changed.items())
     assert not [layer for layer in sat.viewer.layers if layer.name.startswith("outlines ")]
+
+
+def test_when_the_making_of_the_shown_labels_is_undone_others_are_shown(sat: Sitting) -> None:
+    errors: list[Exception] = []
+    sat.scene.failed.connect(errors.append)
+    sat.dock.labels._make_set("Shortlived", ("one", "two"), ("#112233", "#445566"))
+    sat.bot.waitUntil(lambda: sat.scene.coloring.column == "Shortlived", timeout=LONG)
+    sat.click(sat.dock.head.undo)
+    sat.bot.waitUntil(lambda: sat.scene.coloring.column not in ("Shortlived", None), timeout=LONG)
+    sat.settle()
+    assert sat.dock.labels.column.current() == sat.scene.coloring.column
+    assert errors == []

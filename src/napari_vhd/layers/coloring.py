@@ -128,6 +128,14 @@ def read(session: Session, wish: Wish) -> Read:
     return Read(wish, numbers.title, numbers.unit, values=values, limits=values.limits())
 
 
+def read_if_there(session: Session, wish: Wish) -> Read | None:
+    """Read a column again; None where it is gone, as own labels are when their making is undone."""
+    try:
+        return read(session, wish)
+    except BadInputError:
+        return None
+
+
 def dropped_rows(session: Session, boundaries: str, column: str) -> NDArray[np.bool_] | None:
     """Give by row which cells quality control dropped; None: none is told apart."""
     if column == keys.KEPT or all(one.name != keys.KEPT for one in session.columns(boundaries)):

@@ -83,6 +83,7 @@ class RegionsLayer:
                 colors.append(str(row.color))
         self._writing = True
         try:
+            self.layer.text = {"string": {"constant": ""}}  # names of shapes that go cannot be drawn
             self.layer.data = []
             self.layer.features = pd.DataFrame()
             if rings:
@@ -95,7 +96,13 @@ class RegionsLayer:
                 )
             self.names = names
             self.layer.features = pd.DataFrame({"region": names})
-            self.layer.text = {"string": "{region}", "size": 11, "color": colors or "white"}
+            if names:
+                self.layer.text = {
+                    "string": "{region}",
+                    "size": 12,
+                    "color": colors,
+                    "anchor": "upper_left",
+                }
         finally:
             self._writing = False
 

@@ -16,7 +16,7 @@ from .background import Background
 from .camera import Camera
 from .cells import CellsLayers
 from .color_verbs import ColorVerbs
-from .coloring import Coloring, Wish
+from .coloring import Coloring, Wish, read_if_there
 from .comparison import Comparison
 from .corrector import close_corrector, corrector_of
 from .metadata import Metadata
@@ -231,6 +231,10 @@ class Scene(ViewVerbs, ColorVerbs):
         read, coloring = self._read, self._coloring
         if read is None or coloring.column is None or news.boundaries != coloring.boundaries:
             return False
+        if keys.KEPT in news.columns and not news.outlines and read.codes is not None:
+            # Cells that a filter dropped and that were brought back are no longer drawn as such.
+            self._color_anew()
+            return False
         if not news.outlines and coloring.column not in news.columns:
             return False
         if read.codes is not None:
@@ -257,9 +261,18 @@ class Scene(ViewVerbs, ColorVerbs):
         self.tasks.soon(self._color_anew)
 
     def _color_anew(self) -> None:
-        coloring = self._coloring
-        if coloring.column is not None and coloring.boundaries in self.cells:
-            self._ask(Wish(coloring.column, coloring.boundaries, coloring.computed))
+        coloring, since = self._coloring, self._edits
+        if coloring.column is None or coloring.boundaries not in self.cells:
+            return
+        wish = Wish(coloring.column, coloring.boundaries, coloring.computed)
+
+        def show(found: Read | None) -> None:
+            if found is None:
+                self._show_nothing(wish.boundaries)
+            else:
+                self._show(found, since)
+
+        self.tasks.ask("column", lambda: read_if_there(self.session, wish), show)
 
     def _on_regions_changed(self) -> None:
         def ask() -> None:

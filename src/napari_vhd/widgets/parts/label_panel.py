@@ -8,7 +8,7 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 
 from napari_vhd import keys
-from napari_vhd.corrections.catalogue import CATEGORICAL, OWN_LABELS
+from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX, OWN_LABELS
 from napari_vhd.corrections.correction import RENAME_CATEGORY
 
 from .category_table import ask_color
@@ -55,7 +55,8 @@ class LabelPanel(QWidget):
         super().__init__(parent)
         self._desk = desk
         self.column = ColumnChoice("Column to correct")
-        self.new_set = QPushButton("Own labels…")
+        self.column.setMinimumContentsLength(8)
+        self.new_set = QPushButton("Own set…")
         self.new_set.setToolTip("Make a set of labels of your own, or change the one shown.")
         self.palette_table = Palette()
         self.add_label = QPushButton("Add label…")
@@ -72,6 +73,8 @@ class LabelPanel(QWidget):
         self.note.setClearButtonEnabled(True)
         first, last = QHBoxLayout(), QHBoxLayout()
         first.addWidget(QLabel("Correct"))
+        for button in (self.new_set, self.add_label, self.rename):
+            button.setMinimumWidth(60)
         first.addWidget(self.column, 1)
         first.addWidget(self.new_set)
         last.addWidget(self.add_label)
@@ -160,17 +163,13 @@ class LabelPanel(QWidget):
         self._columns = {column.name: column for column in fitting}
         self.column.set_choices([Choice(c.name, c.title, c.group) for c in fitting])
         scene = self._desk.scene
-        coloring = "" if scene is None else scene.coloring.column or ""
-        wanted = (
-            self._after_columns,
-            self.column.current(),
-            coloring,
-            next(iter(self._columns), ""),
-        )
-        if not self.column.current() and coloring in self._columns:
-            wanted = (self._after_columns, coloring, *wanted)
+        coloring = None if scene is None else scene.coloring.column
+        known = {column.name for column in columns}
+        gone = not coloring or (coloring not in known and not coloring.startswith(GENE_PREFIX))
+        current = self.column.current()
+        wanted = (self._after_columns, current or coloring, coloring, *self._columns)
         chosen = next((name for name in wanted if name in self._columns), "")
-        if chosen and chosen == self._after_columns:
+        if chosen and (chosen == self._after_columns or (gone and current and chosen != current)):
             self._after_columns = ""
             self._on_column(chosen)
         else:

@@ -143,7 +143,10 @@ class Painting(QObject):
         self._ears.listen(scene.viewer.layers.events.removed, self._on_removed)
         scene.viewer.layers.selection.active = layer
         layer.bind_key("Escape", self._on_escape, overwrite=True)
-        self.set_label(self._label)
+        if self._label:
+            self.set_label(self._label)
+        else:
+            self._on_selected()
         layer.mode = "paint"
         self.opened.emit(layer)
 
