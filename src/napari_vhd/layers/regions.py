@@ -83,7 +83,8 @@ class RegionsLayer:
                 colors.append(str(row.color))
         self._writing = True
         try:
-            self.layer.text = {"string": {"constant": ""}}  # names of shapes that go cannot be drawn
+            # Names of shapes that go cannot be drawn.
+            self.layer.text = {"string": {"constant": ""}}
             self.layer.data = []
             self.layer.features = pd.DataFrame()
             if rings:
