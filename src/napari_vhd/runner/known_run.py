@@ -1,9 +1,9 @@
 """A finished run of a simulated sample, made from what is known of it: no engine, in seconds.
 
 Bins, picture, counts and quality are made by the real stages. Nuclei, cells, domains, types and
-proportions are the simulation's own truth, in the places where StarDist, ProSeg, Novae, EnrichMap
-and FlashDeconv would put theirs; ``run.json`` says so of each. Something to look at and to correct
-at once, and what such a run must look like.
+proportions are the simulation's own truth, in the places where StarDist, ProSeg, Novae, EnrichMap,
+CellTypist, FlashDeconv and RCTD would put theirs; ``run.json`` says so of each. Something to look
+at and to correct at once, and what such a run must look like.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from napari_vhd.io import frames, versions
 from napari_vhd.io.publishing import Provenance, quiet
 from napari_vhd.io.store import RunStore
 from napari_vhd.palettes import colors_for
-from napari_vhd.stages import aggregation, pipeline, qc, read, region
+from napari_vhd.stages import aggregation, neighbors, patches, pipeline, qc, read, region
 from napari_vhd.stages.stage import Outcome, Sample, Stage, TablePatch
 
 from .executor import Serial
@@ -67,14 +67,18 @@ def make_demo(folder: Path, say: Callable[[str], None] = lambda _: None) -> Path
     # Under a name of its own until it is whole, so that an interrupted one is not taken for done.
     partial = folder / f".{_RUNS}"
     versions.remove(partial)
-    run = make_known_run(sample, partial, say)
+    run = make_known_run(sample, partial, say, processed=folder / _RUNS)
     versions.remove(folder / _RUNS)
     partial.rename(folder / _RUNS)
     return folder / _RUNS / run.name
 
 
 def make_known_run(
-    simulated: Path, parent: Path, say: Callable[[str], None] = lambda _: None
+    simulated: Path,
+    parent: Path,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    processed: Path | None = None,
 ) -> Path:
     """Make a finished run folder from a folder that `simulate` made.
 
@@ -86,6 +90,8 @@ def make_known_run(
         Where the run folder goes.
     say
         Told what is being done, a few words each.
+    processed
+        Where further runs go, as ``run.json`` says; None: to `parent`.
 
     Returns
     -------
@@ -98,7 +104,7 @@ def make_known_run(
     data = RunConfig.from_yaml(simulated / "config.yaml").to_dict()
     data["params"] |= {"domain_range": [domains, domains]}
     data["params"]["clustering_col"] = keys.domains(domains)
-    data["paths"]["processed"] = str(parent.absolute())
+    data["paths"]["processed"] = str((processed or parent).absolute())
     config = RunConfig.from_dict(data)
     inputs = pipeline.inputs_of(config)[0]
     image = Path(inputs.sample.fullres_image or "")
@@ -108,12 +114,16 @@ def make_known_run(
     steps: tuple[tuple[Stage, Callable[[_Maker], Outcome] | None], ...] = (
         (read.STAGE, None),
         (region.STAGE, None),
+        (patches.STAGE, None),
         (stages["stardist"], _nuclei),
         (stages["proseg"], _cells),
         (aggregation.STAGE, None),
         (qc.STAGE, None),
+        (neighbors.STAGE, _neighbors),
         (stages["domains"], _domains),
-        (stages["flashdeconv"], _proportions),
+        (stages["flashdeconv"], lambda made: _proportions(made, keys.flashdeconv)),
+        (stages["rctd"], lambda made: _proportions(made, keys.proportion)),
+        (stages["celltypist"], _typed_cells),
         (stages["enrichment"], _types),
     )
     for stage, known in steps:
@@ -249,6 +259,38 @@ def _domains(made: _Maker) -> Outcome:
     return Outcome(patches={keys.CELLS: patch}, numbers={"domains": len(order)})
 
 
+def _neighbors(made: _Maker) -> Outcome:
+    """Connect cells as Novae does: Delaunay's triangles without edges over the radius."""
+    from scipy.sparse import coo_matrix
+    from scipy.spatial import Delaunay
+
+    table = made.table
+    um = np.asarray(table.obsm[keys.SPATIAL_UM], dtype=float)
+    rows = np.flatnonzero(table.obs[keys.KEPT].to_numpy(dtype=bool))
+    corners = rows[Delaunay(um[rows]).simplices]
+    pairs = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    pairs = np.unique(np.sort(pairs, axis=1), axis=0)
+    lengths = np.linalg.norm(um[pairs[:, 0]] - um[pairs[:, 1]], axis=1)
+    near = lengths <= made.config.params.radius
+    one, other = np.concatenate([pairs[near], pairs[near][:, ::-1]]).T
+    both = np.concatenate([lengths[near], lengths[near]])
+    shape = (len(um), len(um))
+    obsp = {
+        neighbors.CONNECTIVITIES: coo_matrix((np.ones(len(both)), (one, other)), shape).tocsr(),
+        neighbors.DISTANCES: coo_matrix((both, (one, other)), shape).tocsr(),
+    }
+    numbers = {"cells": len(rows), "neighbours (mean)": round(len(both) / len(rows), 2)}
+    return Outcome(patches={keys.CELLS: TablePatch(obsp=obsp)}, numbers=numbers)
+
+
+def _typed_cells(made: _Maker) -> Outcome:
+    kinds = made.of_cells("cell_type")
+    columns = {keys.TYPE_CELLTYPIST: kinds, keys.TYPE_CELLTYPIST_PER_CELL: kinds}
+    more = {keys.CONFIDENCE_CELLTYPIST: np.ones(len(kinds), dtype=np.float32)}
+    patch = _labelled(made, columns, more)
+    return Outcome(patches={keys.CELLS: patch}, numbers={"cell types": len(set(kinds))})
+
+
 def _types(made: _Maker) -> Outcome:
     kinds = made.of_cells("cell_type")
     scores: dict[str, Any] = {}
@@ -261,29 +303,32 @@ def _types(made: _Maker) -> Outcome:
 
 def _scores(made: _Maker) -> Iterator[tuple[str, Any]]:
     """Score each signature by the mean of its genes' normalised counts, standardised."""
-    import scanpy as sc
+    from scipy.sparse import csr_matrix, diags
 
     table = made.table
-    table.X = table.layers[keys.COUNTS].copy() if keys.COUNTS in table.layers else table.X.copy()
-    sc.pp.normalize_total(table, target_sum=1e4)
-    sc.pp.log1p(table)
+    counts = csr_matrix(table.layers.get(keys.COUNTS, table.X), dtype=np.float64)
+    totals = np.maximum(np.asarray(counts.sum(axis=1)).ravel(), 1.0)
+    logs = (diags(1e4 / totals) @ counts).tocsc()
+    logs.data = np.log1p(logs.data)
     for name, genes in made.config.marker_genes.items():
-        there = [gene for gene in genes if gene in table.var_names]
-        if there:
-            means = np.asarray(table[:, there].X.mean(axis=1), dtype=float).ravel()
+        there = np.flatnonzero(table.var_names.isin(genes))
+        if len(there):
+            means = np.asarray(logs[:, there].mean(axis=1), dtype=float).ravel()
             yield name, ((means - means.mean()) / (means.std() or 1.0)).astype(np.float32)
 
 
-def _proportions(made: _Maker) -> Outcome:
+def _proportions(made: _Maker, column: Callable[[str], str]) -> Outcome:
     import pandas as pd
 
     bins = made.store.sdata(("tables",))[keys.bin_table(8)]
     truth = pd.read_parquet(made.simulated / "truth" / "bins_008um.parquet")
     kinds = [name for name in made.config.marker_genes if name in truth]
     truth = truth.loc[bins.obs_names]
-    obs = truth[kinds].rename(columns=keys.flashdeconv)
-    obs[keys.FLASHDECONV_DOMINANT] = pd.Categorical(truth["dominant"].astype(str), kinds)
-    uns = {f"{keys.FLASHDECONV_DOMINANT}_colors": colors_for(kinds)}
+    obs = truth[kinds].rename(columns=column)
+    by_rctd = column is keys.proportion
+    dominant = keys.RCTD_DOMINANT if by_rctd else keys.FLASHDECONV_DOMINANT
+    obs[dominant] = pd.Categorical(truth["dominant"].astype(str), kinds)
+    uns = {f"{dominant}_colors": colors_for(kinds)}
     patch = TablePatch(obs=obs, uns=uns)
     return Outcome(patches={keys.bin_table(8): patch}, numbers={"cell types": len(kinds)})
 
