@@ -3,8 +3,9 @@
     python benchmarks/pipeline.py [--size-px 1600] [--samples 50]
 
 Both use the same threads, weights and ProSeg iterations. Prints, as one JSON object on the last
-line, wall seconds, the peak memory of the largest single process group, and the ratios to the peer
-(`tutorial.py`, two processes as its libraries force).
+line, wall and CPU seconds, the peak memory (of napari-vhd: of the largest stage with all its
+processes; of the peer: of its largest single process), and the ratios to the peer (`tutorial.py`,
+two processes as its libraries force). CPU seconds say more than wall where the machine is shared.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import yaml
@@ -23,32 +23,24 @@ import yaml
 HERE = Path(__file__).resolve().parent
 
 
-def timed(command: list[str], env: dict[str, str] | None = None) -> float:
-    """Run a command to its end; gives wall seconds."""
-    start = time.perf_counter()
-    subprocess.run(
-        command, check=True, env={**os.environ, **(env or {})}, stdout=subprocess.DEVNULL
-    )
-    return time.perf_counter() - start
-
-
-def peak_of(command: list[str], env: dict[str, str]) -> tuple[float, float]:
-    """Run a command in a child of its own; gives wall seconds and the peak RSS of it, MB."""
+def timed(command: list[str], env: dict[str, str] | None = None) -> tuple[float, float, float]:
+    """Run a command in a child of its own; gives wall and CPU seconds, and its peak RSS, MB."""
     code = (
         "import json, resource, subprocess, sys, time; s = time.perf_counter();"
         "subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL);"
-        "print(json.dumps([time.perf_counter() - s,"
-        " resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024]))"
+        "used = resource.getrusage(resource.RUSAGE_CHILDREN);"
+        "print(json.dumps([time.perf_counter() - s, used.ru_utime + used.ru_stime,"
+        " used.ru_maxrss / 1024]))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code, *command],
         check=True,
-        env={**os.environ, **env},
-        capture_output=True,
+        env={**os.environ, **(env or {})},
+        stdout=subprocess.PIPE,
         text=True,
     )
-    seconds, peak = json.loads(answer.stdout.splitlines()[-1])
-    return seconds, peak
+    wall, processor, peak = json.loads(answer.stdout.splitlines()[-1])
+    return wall, processor, peak
 
 
 def main() -> None:
@@ -71,36 +63,40 @@ def main() -> None:
             "threads": threads,
         }
         config.write_text(yaml.safe_dump(data))
-        cold = timed([program, "run", str(config)])
+        cold, cold_cpu, _ = timed([program, "run", str(config)])
         (run_dir,) = (sample / "processed").iterdir()
-        nothing = timed([program, "run", str(config), "--run-dir", str(run_dir)])
+        nothing, _, _ = timed([program, "run", str(config), "--run-dir", str(run_dir)])
         stages = json.loads((run_dir / "run.json").read_text())["stages"]
         from napari_vhd.io import proseg_binary, rctd_tables
 
         tables = sorted(rctd_tables.cache_folder().glob("*.npz"))[-1]
         env = {
             "PROSEG_OPTIONS": f"--samples {options.samples} --burnin-samples {options.samples} "
-            f"--nthreads {threads}",
+            f"--recorded-samples {min(options.samples, 100)} --nthreads {threads}",
             "PATH": f"{proseg_binary.find_proseg().parent}:{os.environ['PATH']}",
             "RCTD_Q_MATRICES": str(tables),
             "RCTD_K_VAL": tables.stem.rsplit("_", 1)[-1],
         }
         parts = [
-            peak_of([sys.executable, str(HERE / "tutorial.py"), part, str(config), str(peer)], env)
+            timed([sys.executable, str(HERE / "tutorial.py"), part, str(config), str(peer)], env)
             for part in ("segment", "annotate")
         ]
-    peer_seconds = sum(seconds for seconds, _ in parts)
-    peer_peak = max(peak for _, peak in parts)
+    peer_seconds, peer_cpu = (sum(part[i] for part in parts) for i in (0, 1))
+    peer_peak = max(peak for _, _, peak in parts)
     peak = max(record["peak_rss_mb"] for record in stages.values())
     print(
         json.dumps(
             {
                 "seconds": round(cold, 1),
+                "cpu_seconds": round(cold_cpu, 1),
                 "unchanged_seconds": round(nothing, 2),
                 "peak_rss_mb": round(peak),
                 "peer_seconds": round(peer_seconds, 1),
+                "peer_cpu_seconds": round(peer_cpu, 1),
+                "peer_part_seconds": [round(part[0], 1) for part in parts],
                 "peer_peak_rss_mb": round(peer_peak),
                 "time_ratio": round(cold / peer_seconds, 2),
+                "cpu_ratio": round(cold_cpu / peer_cpu, 2),
                 "unchanged_ratio": round(nothing / peer_seconds, 3),
                 "memory_ratio": round(peak / peer_peak, 2),
                 "stage_seconds": {name: round(r["seconds"], 1) for name, r in stages.items()},

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
@@ -130,7 +130,7 @@ def _markers(content: Content) -> dict[str, list[str]]:
 
 
 def _write_config(folder: Path, request: Request, markers: dict[str, list[str]]) -> None:
-    config = {
+    config: dict[str, Any] = {
         "paths": {"spaceranger_outs": ".", "processed": "processed", "reference": "reference.h5ad"},
         "samples": [
             {"id": request.sample_id, "name": "simulated", "fullres_image": "tissue_image.tif"}
@@ -148,6 +148,9 @@ def _write_config(folder: Path, request: Request, markers: dict[str, list[str]])
         },
         "marker_genes": markers,
     }
+    if request.reference is not None:
+        # Real cells bring their own mitochondrial share, which no fixed limit fits.
+        config["params"]["percentile_pct_mito"] = 0.95
     text = yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=100)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
 
