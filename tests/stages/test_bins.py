@@ -104,7 +104,8 @@ def test_results_survive_spatialdata_with_any_name_of_type(tmp_path: Path) -> No
     table = _table(4)
     types = ["T cells/NK", "t cells/nk", "B (naïve)"]
     mask = np.array([True, False, True, True])
-    fitted = bins.FittedBins("b", mask, pd.Categorical([None, "few", None, None]), table, table)
+    reasons = pd.Categorical([None, "few", None, None])
+    fitted = bins.FittedBins("b", mask, reasons, table, table, tuple(sorted(types)))
     values = np.array([[0.1, 0.3, 0.1], [0, 0, 0], [0, 0, 2.0]])
     patch = bins.patch_of(fitted, bins.Weights(values, types, mask), METHOD, table.obs_names)
     assert patch.obs is not None
@@ -127,6 +128,20 @@ def test_results_survive_spatialdata_with_any_name_of_type(tmp_path: Path) -> No
     assert np.isnan(back.obsm["rctd_weights"][[1, 2]]).all()
     assert back.obs["kept"].tolist() == mask.tolist()
     assert bins.numbers_of(patch, METHOD)["bins fitted"] == 2
+
+
+def test_a_type_has_its_colour_also_where_a_method_leaves_others_out() -> None:
+    table, mask = _table(2), np.array([True, True])
+    fitted = bins.FittedBins("b", mask, pd.Categorical([None, None]), table, table, ("A", "B", "C"))
+    colors = []
+    for types in (["A", "B", "C"], ["A", "C"]):
+        values = np.eye(len(types))[[0, -1]]
+        weights = bins.Weights(values, types, mask)
+        patch = bins.patch_of(fitted, weights, METHOD, table.obs_names)
+        assert patch.obs is not None
+        names = patch.obs["rctd_dominant"].cat.categories
+        colors.append(dict(zip(names, patch.uns["rctd_dominant_colors"], strict=True)))
+    assert colors[0]["C"] == colors[1]["C"]
 
 
 def test_size_says_what_will_be_read(make_sample: Any, reference: Path) -> None:

@@ -56,6 +56,8 @@ class FittedBins:
         full-resolution px.
     reference
         Cells × the same genes in the same order: raw counts, the cell types in `cell_type_col`.
+    types
+        All cell types of the reference, also those that a method leaves out.
     """
 
     table: str
@@ -63,6 +65,7 @@ class FittedBins:
     reasons: pd.Categorical
     bins: AnnData
     reference: AnnData
+    types: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -189,6 +192,7 @@ def fitted_bins(sample: Sample, parameters: DeconvolutionParameters) -> FittedBi
         reasons=reasons,
         bins=_part(table, mask, table.var_names.get_indexer(common)),
         reference=reference[:, common].copy(),
+        types=tuple(sorted(reference.obs[parameters.cell_type_col].astype(str).unique())),
     )
 
 
@@ -288,8 +292,8 @@ def patch_of(fitted: FittedBins, weights: Weights, method: Method, index: pd.Ind
         keys.KEPT: fitted.mask,
         keys.KEPT_REASON: fitted.reasons,
     }
-    # Chosen from all types, so that both methods show a type in the same colour.
-    everything = [*sorted(weights.types), keys.NOT_FITTED]
+    # Chosen from the reference's types, so that both methods show a type in the same colour.
+    everything = [*fitted.types, keys.NOT_FITTED]
     colors = dict(zip(everything, colors_for(everything), strict=True))
     return TablePatch(
         obs=pd.DataFrame(columns, index=index),
