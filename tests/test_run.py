@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -257,6 +260,40 @@ def test_a_session_goes_on_from_python(finished, tmp_path):
     status = {step.stage: step.status for step in status_of(copy)}
     assert status["qc"] == "done"
     assert status["domains"] == "stale"
+
+
+@pytest.mark.slow
+def test_nuclei_do_not_depend_on_where_patches_are_computed(sample):
+    """Here, in two local processes, and by a dask scheduler that runs already."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    python = [sys.executable, "-m"]
+    host, port = address.removeprefix("tcp://").split(":")
+    commands = [
+        [*python, "distributed.cli.dask_scheduler", "--host", host, "--port", port],
+        [*python, "distributed.cli.dask_worker", address, "--nthreads", "1"],
+    ]
+    cluster = [
+        subprocess.Popen([*command, "--no-dashboard"], stderr=subprocess.DEVNULL)
+        for command in commands
+    ]
+    try:
+        found = []
+        for where in ({}, {"workers": 2}, {"scheduler": address}):
+            (folder,) = run_config(configure(sample, patch_width=256), until="stardist", **where)
+            with Session.open(folder) as session:
+                found.append(session.boundaries("stardist_boundaries"))
+    finally:
+        for process in reversed(cluster):
+            process.terminate()
+            process.wait()
+    assert len(found[0]) > 100
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(found[0].assign(geometry=found[0].geometry.to_wkb())),
+            pd.DataFrame(other.assign(geometry=other.geometry.to_wkb())),
+        )
 
 
 def test_two_samples_share_domains(sample, tmp_path):
