@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -138,6 +139,14 @@ def test_docks_come_with_a_sample_unless_set_otherwise(
     docks.show_docks(viewer)
     docks.show_docks(viewer)
     assert [name.split(" (")[0] for name in viewer.window.dock_widgets] == list(docks.FIRST)
+    raised: list[str] = []
+    monkeypatch.setattr(docks, "raise_dock", lambda _, name: raised.append(name))
+    opened = opening_of(viewer).opened
+    opened.emit(SimpleNamespace(viewer=viewer, session=SimpleNamespace(segmentations=lambda: ())))
+    opened.emit(
+        SimpleNamespace(viewer=viewer, session=SimpleNamespace(segmentations=lambda: ("a",)))
+    )
+    assert raised == ["Workflow", "Legend"]
 
 
 def test_without_a_viewer_the_picture_is_given_in_um(

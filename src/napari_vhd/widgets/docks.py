@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMainWindow
 
+from .opening import opening_of
 from .parts.settings import PLUGIN, settings
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+
+    from napari_vhd.layers.scene import Scene
 
 FIRST = ("Workflow", "Legend", "Cell", "Corrections", "Log")
 """Behind each other as tabs at the right; all others are in the menu Plugins."""
@@ -34,6 +37,12 @@ def show_docks(viewer: Viewer) -> None:
     if isinstance(main, QMainWindow):
         main.resizeDocks(docks, [_WIDTH] * len(docks), Qt.Orientation.Horizontal)
     raise_dock(viewer, FIRST[0])
+    opening_of(viewer).opened.connect(_bring_forward)
+
+
+def _bring_forward(scene: Scene) -> None:
+    """Show the legend of what is computed, or the workflow where nothing is yet."""
+    raise_dock(scene.viewer, "Legend" if scene.session.segmentations() else "Workflow")
 
 
 def raise_dock(viewer: Viewer, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -71,6 +72,7 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
     VhdError
         In one sentence.
     """
+    _get_napari_ready()
     session = Session.open(path, author)
     if session.source.kind == "space_ranger" and session.config is not None and runs_folder:
         paths = dataclasses.replace(session.config.paths, processed=str(runs_folder))
@@ -83,6 +85,18 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
         session.close()
         raise
     return Opened(session, prepared, view, notices)
+
+
+@cache
+def _get_napari_ready() -> None:
+    """Have napari compile what draws labels: seconds, the first time in a process."""
+    import numpy as np
+    from napari.layers import Labels
+    from napari.utils import DirectLabelColormap
+
+    colors = {None: (0, 0, 0, 0), 0: (0, 0, 0, 0), 1: (1, 1, 1, 1)}
+    for kind in (np.uint8, np.uint16):
+        Labels(np.zeros((2, 2), kind), colormap=DirectLabelColormap(color_dict=colors))
 
 
 def _prepared(session: Session, view: dict[str, Any] | None) -> Prepared:

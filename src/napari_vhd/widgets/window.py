@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_vhd.exceptions import StageError
 
-from .docks import raise_dock, show_docks
+from .docks import show_docks
 from .opening import open_path, opening_of
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def show(path: Path, author: str = "", screenshot: Path | None = None) -> None:
     viewer.window.resize(*SIZE)
     show_docks(viewer)
     opening = opening_of(viewer)
-    opening.opened.connect(lambda scene: _bring_forward(viewer, scene))
+    opening.opened.connect(_name)
     open_path(viewer, path, author)
     if screenshot is None:
         napari.run()
@@ -55,10 +55,8 @@ def show(path: Path, author: str = "", screenshot: Path | None = None) -> None:
         _save(viewer, screenshot)
 
 
-def _bring_forward(viewer: Viewer, scene: Scene) -> None:
-    """Show the legend of what is computed, or the workflow where nothing is yet."""
-    viewer.title = f"napari-vhd: {scene.session.sample_id}"
-    raise_dock(viewer, "Legend" if scene.session.segmentations() else "Workflow")
+def _name(scene: Scene) -> None:
+    scene.viewer.title = f"napari-vhd: {scene.session.sample_id}"
 
 
 def _save(viewer: Viewer, screenshot: Path) -> None:
