@@ -17,6 +17,7 @@ from .source_bins import Bins, Described, fit_affine
 from .source_counts import Counts, stored_counts
 from .source_frames import Frame, systems_of
 from .source_image import Pyramid, stored_pyramid
+from .source_shapes import read_shapes
 from .untrusted import check_store
 
 if TYPE_CHECKING:
@@ -157,11 +158,9 @@ class ZarrSource(Source):
 
     def _shapes(self, name: str) -> GeoDataFrame:
         """Read one element of shapes, moved to full-resolution px."""
-        import geopandas as gpd
-
         file = self._root / "shapes" / name / "shapes.parquet"
         if file.is_file():
-            frame = gpd.read_parquet(file)
+            frame = read_shapes(file)
         else:  # how SpatialData kept shapes before 2024
             import spatialdata
 
