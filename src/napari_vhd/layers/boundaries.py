@@ -91,8 +91,7 @@ class BoundariesLayer:
             metadata=metadata,
             **frame.vertices(),
         )
-        # A correction is made in the edit layer, where it is kept.
-        self.layer.editable = False
+        self._lock()
 
     @property
     def whole(self) -> bool:
@@ -148,6 +147,12 @@ class BoundariesLayer:
             column[known] = values[rows[known]]
             features[name] = column
         self.layer.features = pd.DataFrame(features)
+        self._lock()
+
+    def _lock(self) -> None:
+        """Keep hands off: a correction is made in the edit layer, where it is kept."""
+        # napari makes a layer editable again whenever it is given data.
+        self.layer.editable = False
 
     def _edge_width(self) -> float:
         # In data units, px: about as wide as the outlines are drawn at full resolution.
