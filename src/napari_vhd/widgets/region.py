@@ -17,17 +17,16 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vhd.exceptions import VhdError
-
-from .current import current_of
-from .parts import drawn_region
 from .parts.drawing import RegionDrawing
+from .parts.frame import sample_frame
 from .parts.step import StepDock, StepPanel
 from .parts.step_labels import text_label
 from .parts.steps import REGION
 
 if TYPE_CHECKING:
     from shapely.geometry.base import BaseGeometry
+
+    from napari_vhd.session import Session
 
 _WHOLE, _DRAWN, _NAMED = range(3)
 _SETTLE_MS = 250
@@ -37,6 +36,7 @@ class RegionPanel(StepPanel):
     """Which part of the slide is run."""
 
     step = REGION
+    _heard: Session | None = None
 
     def add_tools(self) -> None:
         """Add the three ways to choose, and what was chosen."""
@@ -78,8 +78,10 @@ class RegionPanel(StepPanel):
 
     def release(self) -> None:
         """Let go of the layer that is drawn on."""
-        self.drawing.release()
         super().release()
+        if self._heard is not None:
+            self._heard.regions_changed.disconnect(self._ask_regions, missing_ok=True)
+        self.drawing.release()
 
     def refresh_tools(self) -> None:
         """Show what is chosen, and how large it is."""
@@ -87,18 +89,17 @@ class RegionPanel(StepPanel):
         if sample is None:
             return
         region = sample.region
-        areas = self._areas()
-        self._show_list(areas)
-        way = _WHOLE if region is None else _DRAWN
-        if isinstance(region, str) and self._checked():
-            way = _NAMED
+        self._listen_to(self.control.session)
+        way = _WHOLE if region is None else _NAMED if self.control.region_names else _DRAWN
         if self.group.checkedId() == -1 or region is not None:
             self.group.button(way).setChecked(True)
+        if self.control.region_names and set(self._checked()) != set(self.control.region_names):
+            self._show_list(self._names())
         self._show_tools()
         if not self.box.hasFocus():
-            numbers = "" if region is None or isinstance(region, str) else region
+            numbers = () if region is None or isinstance(region, str) else region
             self.box.setText(", ".join(f"{value:g}" for value in numbers))
-        self.named.setEnabled(bool(areas))
+        self.named.setEnabled(self.list.count() > 0)
         self.size.setText(_size_text(outlook.size if outlook else None, region))
 
     def _show_tools(self) -> None:
@@ -118,11 +119,8 @@ class RegionPanel(StepPanel):
 
     def _draw(self, mode: str) -> None:
         """Let the user draw; the layer is made where there is none."""
-        frame = self.drawing.sample_frame(current_of(self.viewer).scene)
-        if frame is None:
-            self.size.setText("There is no picture to draw on yet: open a sample first.")
-            return
-        self.drawing.begin(frame, mode)
+        if self.control.session is not None:
+            self.drawing.begin(sample_frame(self.control.session), mode)
 
     def _on_drawn(self) -> None:
         self._settle.start()
@@ -137,11 +135,7 @@ class RegionPanel(StepPanel):
         if len(shapes) == 1 and (box := as_box(shapes[0])) is not None:
             self.control.change_sample(region=box)
             return
-        self._take_areas([(f"region {n}", shape) for n, shape in enumerate(shapes, start=1)])
-
-    def _take_areas(self, areas: list[tuple[str, BaseGeometry]]) -> None:
-        path = drawn_region.write(areas, self.control.run_dir)
-        self.control.change_sample(region=str(path))
+        self.control.draw_region([(f"region {n}", one) for n, one in enumerate(shapes, start=1)])
 
     def _on_box(self) -> None:
         text = self.box.text().replace(",", " ").split()
@@ -156,44 +150,53 @@ class RegionPanel(StepPanel):
 
     # Regions of interest
 
-    def _areas(self) -> dict[str, Any]:
-        """Give the sample's regions of interest, by name."""
-        session: Any = self.control.session
-        regions = getattr(session, "regions", None)
-        if regions is None:
-            return {}
-        try:
-            frame = regions()
-        except VhdError:
-            return {}
-        return (
-            {} if frame is None else dict(zip(map(str, frame.index), frame.geometry, strict=True))
+    def _ask_regions(self) -> None:
+        """Find out which regions of interest there are; the session may be slow to tell."""
+        session = self.control.session
+        if session is None:
+            self._show_list([])
+            return
+        self.control.session_work.ask(
+            f"regions {id(self)}",
+            lambda: [str(name) for name in session.regions().index],
+            then=self._show_list,
+            # What the session cannot read, it says when it is opened.
+            failed=lambda _: None,
         )
+
+    def _listen_to(self, session: Session | None) -> None:
+        """Hear of regions of the session that is open now."""
+        if session is self._heard:
+            return
+        if self._heard is not None:
+            self._heard.regions_changed.disconnect(self._ask_regions, missing_ok=True)
+        self._heard = session
+        if session is not None:
+            session.regions_changed.connect(self._ask_regions, thread="main")
+        self._ask_regions()
+
+    def _names(self) -> list[str]:
+        return [self.list.item(row).text() for row in range(self.list.count())]
 
     def _checked(self) -> list[str]:
         items = [self.list.item(row) for row in range(self.list.count())]
         return [i.text() for i in items if i.checkState() == Qt.CheckState.Checked]
 
-    def _show_list(self, areas: dict[str, Any]) -> None:
-        names = [self.list.item(row).text() for row in range(self.list.count())]
-        if names == list(areas):
-            return
-        checked = set(self._checked())
+    def _show_list(self, names: list[str]) -> None:
+        checked = set(self._checked()) | set(self.control.region_names)
         self.list.blockSignals(True)
         self.list.clear()
-        for name in areas:
+        for name in names:
             item = QListWidgetItem(name)
             item.setFlags(item.flags() | Qt.ItemFlag.ItemIsUserCheckable)
             on = name in checked
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.list.addItem(item)
         self.list.blockSignals(False)
+        self.named.setEnabled(bool(names))
 
     def _on_listed(self) -> None:
-        areas = self._areas()
-        chosen = [(name, areas[name]) for name in self._checked() if name in areas]
-        if chosen:
-            self._take_areas(chosen)
+        self.control.choose_regions(self._checked())
 
 
 class RegionDock(StepDock):

@@ -17,28 +17,29 @@ from psygnal import Signal
 from psygnal.qt import start_emitting_from_queue
 from qtpy.QtCore import QTimer
 
-from napari_vhd.config import RunConfig
-from napari_vhd.exceptions import BadInputError, CancelledError, VhdError
+from napari_vhd.exceptions import CancelledError, VhdError
 from napari_vhd.runner.outlook import look
 from napari_vhd.runner.plan import Choice
 
 from .current import current_of
+from .parts import draft, drawn_region
 from .parts.background import Background
-from .parts.domain_columns import fitting_column
 from .parts.request import RunRequest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from geopandas import GeoDataFrame
     from napari.viewer import Viewer
+    from shapely.geometry.base import BaseGeometry
 
-    from napari_vhd.config import SampleConfig
+    from napari_vhd.config import RunConfig, SampleConfig
     from napari_vhd.runner.events import Failure, Record, Task
     from napari_vhd.runner.outlook import Outlook
     from napari_vhd.session import Session
 
-QUEUE_MS = 20
+QUEUE_MS = 10
 _LOOK_MS = 200
 _KEPT_MESSAGES = 2000
 
@@ -54,6 +55,10 @@ class RunControl:
         Name of each stage at work -> its task.
     failed
         Name of each stage that failed in the last run -> why.
+    region_names
+        Regions of interest that are run inside, where it was these that were chosen.
+    background, session_work
+        Threads: for reading files, and for what asks the session.
     messages
         (level, text), the newest last; levels are ``log``, ``note``, ``error``.
     """
@@ -78,7 +83,8 @@ class RunControl:
         self.failed: dict[str, str] = {}
         self.messages: deque[tuple[str, str]] = deque(maxlen=_KEPT_MESSAGES)
         self.background = Background()
-        self._reloading = Background()
+        self.session_work = Background()
+        self.region_names: tuple[str, ...] = ()
         self._config: RunConfig | None = None
         self._run_dir: Path | None = None
         self._request: RunRequest | None = None
@@ -87,6 +93,8 @@ class RunControl:
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
         self._current.scene_changed.connect(self._on_scene)
+        self._current.parameter_chosen.connect(self.change)
+        self._current.region_run_requested.connect(self.choose_regions)
         self._on_scene()
 
     # What is open, and how it is set
@@ -107,9 +115,9 @@ class RunControl:
         """The open sample's part of the config."""
         if self._config is None:
             return None
-        wanted = None if self.session is None else self.session.sample_id
-        samples = self._config.samples
-        return next((one for one in samples if one.id == wanted), samples[0])
+        return draft.sample_of(
+            self._config, None if self.session is None else self.session.sample_id
+        )
 
     @property
     def run_dir(self) -> Path | None:
@@ -121,13 +129,7 @@ class RunControl:
     @property
     def problem(self) -> str:
         """What is wrong with the config as it stands; empty where nothing is."""
-        if self._config is None:
-            return ""
-        try:
-            RunConfig.from_dict(self._config.to_dict(), "settings")
-        except BadInputError as error:
-            return str(error)
-        return ""
+        return "" if self._config is None else draft.problem_of(self._config)
 
     def set_config(self, config: RunConfig) -> None:
         """Take another config."""
@@ -142,33 +144,43 @@ class RunControl:
     def change(self, name: str, value: Any) -> None:
         """Change one parameter."""
         if self._config is not None:
-            changes = {name: value}
-            if name == "domain_range":
-                # Cells are typed over one of these; the nearest, where the old one is gone.
-                column = self._config.params.clustering_col
-                changes["clustering_col"] = fitting_column(column, value)
-            params = dataclasses.replace(self._config.params, **changes)
-            self.set_config(dataclasses.replace(self._config, params=params))
+            self.set_config(draft.with_parameter(self._config, name, value))
 
     def change_sample(self, **changes: Any) -> None:
         """Change the open sample: ``fullres_image``, ``region`` or ``name``."""
         if self._config is not None and self.sample is not None:
-            changed = dataclasses.replace(self.sample, **changes)
-            samples = tuple(
-                changed if one.id == changed.id else one for one in self._config.samples
-            )
-            self.set_config(dataclasses.replace(self._config, samples=samples))
+            self.region_names = ()
+            self.set_config(draft.with_sample(self._config, self.sample.id, **changes))
 
     def change_paths(self, **changes: Any) -> None:
         """Change ``reference``, ``processed`` or ``figures``."""
         if self._config is not None:
-            paths = dataclasses.replace(self._config.paths, **changes)
-            self.set_config(dataclasses.replace(self._config, paths=paths))
+            self.set_config(draft.with_paths(self._config, **changes))
 
     def change_markers(self, markers: dict[str, tuple[str, ...]]) -> None:
         """Change the marker genes."""
         if self._config is not None:
             self.set_config(dataclasses.replace(self._config, marker_genes=markers))
+
+    def draw_region(self, areas: Sequence[tuple[str, BaseGeometry]]) -> None:
+        """Run inside drawn areas, in full-resolution px; over their union, if several."""
+        self.change_sample(region=str(drawn_region.write(areas, self.run_dir)))
+
+    def choose_regions(self, names: Sequence[str]) -> None:
+        """Run inside regions of interest; returns at once."""
+        if self.session is not None and names:
+            self.session_work.ask(
+                "regions to run",
+                self.session.regions,
+                then=lambda frame: self._take_regions(frame, names),
+            )
+
+    def _take_regions(self, frame: GeoDataFrame, names: Sequence[str]) -> None:
+        areas = [(name, frame.geometry[name]) for name in names if name in frame.index]
+        if areas:
+            self.draw_region(areas)
+            self.region_names = tuple(name for name, _ in areas)
+            self.config_changed.emit()
 
     def look_again(self) -> None:
         """Find out anew what a run would do, soon."""
@@ -270,7 +282,7 @@ class RunControl:
         """Show the new result: in the open session, or by opening the run folder just made."""
         session, run_dir = self.session, self._run_dir
         if session is not None and session.run_dir is not None:
-            self._reloading.ask("reload", session.reload, then=lambda _: None)
+            self.session_work.ask("reload", session.reload, then=lambda _: None)
         elif run_dir is not None and (viewer := self._viewer()) is not None:
             from .opening import open_path
 
@@ -333,6 +345,7 @@ class RunControl:
         else:
             self.outlook = None
             self.failed.clear()
+            self.region_names = ()
             self._config = None if session is None else session.config
             self._run_dir = None if session is None else session.run_dir
         self.config_changed.emit()

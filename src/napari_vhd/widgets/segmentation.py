@@ -24,8 +24,8 @@ class SegmentationPanel(StepPanel):
 
     def release(self) -> None:
         """End what is being previewed."""
-        self.preview.release()
         super().release()
+        self.preview.release()
 
 
 class SegmentationDock(StepDock):

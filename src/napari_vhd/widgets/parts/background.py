@@ -7,14 +7,20 @@ question that was asked again meanwhile are dropped, and so are those that come 
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, Signal
+
+from napari_vhd.exceptions import VhdError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_log = logging.getLogger(__name__)
 
 
 class Background(QObject):
@@ -54,7 +60,7 @@ class Background(QObject):
         then
             Given the result, on the GUI thread.
         failed
-            Given the exception, on the GUI thread; without it the exception is raised there.
+            Given the exception, on the GUI thread; without it a sentence is shown.
         """
         self._newest[name] = self._newest.get(name, 0) + 1
         if self._thread is None:
@@ -91,7 +97,7 @@ class Background(QObject):
             try:
                 answer = (name, number, then, function(*arguments))
             except Exception as error:
-                answer = (name, number, failed or _raise, error)
+                answer = (name, number, failed or _tell, error)
             # The object may be gone by now, and the window with it.
             with contextlib.suppress(RuntimeError):
                 self._answered.emit(answer)
@@ -103,5 +109,9 @@ class Background(QObject):
             then(result)
 
 
-def _raise(error: Exception) -> None:
-    raise error
+def _tell(error: Exception) -> None:
+    """Show what went wrong as one sentence; the whole of it goes to the log."""
+    if not isinstance(error, VhdError):
+        _log.error("work beside the window failed", exc_info=error)
+    first = str(error).strip().split("\n")[0]
+    show_error(first if isinstance(error, VhdError) else f"This could not be done: {first}")

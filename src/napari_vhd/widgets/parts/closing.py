@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QObject
@@ -51,8 +52,11 @@ class CloseGuard(QObject):
         super().__init__(widget)
         self._widget = widget
         self._control: RunControl = control_of(viewer)
-        self._release = release
         self._watched: list[QWidget] = []
+        self._let_go = _once(release)
+        let_go = self._let_go
+        # A window that goes takes its docks along without a word to them but this one.
+        widget.destroyed.connect(lambda: let_go())
         widget.installEventFilter(self)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -62,7 +66,7 @@ class CloseGuard(QObject):
             if kind in (QEvent.Type.ParentChange, QEvent.Type.Show, QEvent.Type.Polish):
                 self._watch()
             elif kind == QEvent.Type.DeferredDelete:
-                self._release()
+                self._let_go()
             return False
         if kind == QEvent.Type.Close and self._control.is_running:
             if not wants_to_end(self._widget.window()):
@@ -79,3 +83,16 @@ class CloseGuard(QObject):
                 self._watched.append(parent)
                 parent.installEventFilter(self)
             parent = parent.parentWidget()
+
+
+def _once(release: Callable[[], None]) -> Callable[[], None]:
+    """Make something that can be told twice, also when parts of the widget are gone."""
+    waiting = [release]
+
+    def let_go() -> None:
+        while waiting:
+            # Signals are let go of first; what Qt has deleted already needs no more.
+            with contextlib.suppress(RuntimeError):
+                waiting.pop()()
+
+    return let_go

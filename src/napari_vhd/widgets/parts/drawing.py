@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from .frame import Frame, frame_of, is_sample, rgb_layers
-
 if TYPE_CHECKING:
     from napari.layers import Shapes
     from napari.viewer import Viewer
     from shapely.geometry.base import BaseGeometry
 
+    from napari_vhd.layers.frame import Frame
+
 NAME = "Region to run"
 _COLOR = "#FFB000"
+_EDGE_PX = 6
 
 
 class RegionDrawing:
@@ -31,18 +32,6 @@ class RegionDrawing:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._layer: Shapes | None = None
-        self._frame: Frame | None = None
-
-    def sample_frame(self, scene: Any) -> Frame | None:
-        """Find the frame of the sample's picture."""
-        if scene is None:
-            return None
-        session = scene.session
-        for layer in rgb_layers(self._viewer):
-            if is_sample(layer, session.sample_id):
-                pyramid = session.source.image() if hasattr(session, "source") else None
-                return frame_of(layer, (0, 0) if pyramid is None else pyramid.origin)
-        return None
 
     def begin(self, frame: Frame, mode: str) -> None:
         """Let the user draw.
@@ -56,14 +45,13 @@ class RegionDrawing:
         """
         if self._layer is None or self._layer not in self._viewer.layers:
             self.release()
-            self._frame = frame
             self._layer = self._viewer.add_shapes(
                 ndim=2,
                 name=NAME,
                 edge_color=_COLOR,
                 face_color="transparent",
-                edge_width=6,
-                **frame.of_px(),
+                edge_width=_EDGE_PX,
+                **frame.vertices(),
             )
             self._layer.events.data.connect(self._on_data)
         self._viewer.layers.selection.active = self._layer

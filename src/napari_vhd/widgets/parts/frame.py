@@ -1,4 +1,4 @@
-"""Where things lie: from full-resolution px of a picture to the world of the viewer and back."""
+"""Where pictures lie in the world of the viewer, and what of them is in view."""
 
 from __future__ import annotations
 
@@ -8,53 +8,53 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vhd import keys
+from napari_vhd.layers.frame import Frame
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
-    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True)
-class Frame:
-    """World = offset + scale × full-resolution px (corner convention); all as (y, x)."""
+class PictureFrame:
+    """Where a picture lies: world = offset + scale × px of the picture (corner convention).
+
+    All as (y, x). For a picture that is a part of a sample, px are those of the part.
+    """
 
     scale: tuple[float, float]
     offset: tuple[float, float]
+    units: Any
 
-    def to_px(self, world: ArrayLike) -> NDArray[np.float64]:
-        """Move points (n, 2) of the world, y before x, to full-resolution px, y before x."""
-        found: NDArray[np.float64] = (np.asarray(world, float) - self.offset) / self.scale
-        return found
+    def to_world(self, y: float, x: float) -> tuple[float, float]:
+        """Give the world point of a place in the picture."""
+        return self.offset[0] + self.scale[0] * y, self.offset[1] + self.scale[1] * x
 
-    def at(self, y: float, x: float, step: float = 1.0) -> dict[str, Any]:
-        """Place a new layer whose first pixel has its corner at a point, `step` px wide."""
-        corner = np.array([y, x], float) + step / 2
-        return {
-            "scale": tuple(step * one for one in self.scale),
-            "translate": tuple(np.array(self.offset) + np.array(self.scale) * corner),
-        }
+    def at(self, y: float, x: float) -> dict[str, Any]:
+        """Arguments of a new layer of pixels as large as these, its corner at a place."""
+        centre = self.to_world(y + 0.5, x + 0.5)
+        return {"scale": self.scale, "translate": centre, "units": self.units}
 
-    def of_px(self) -> dict[str, Any]:
-        """Place a new layer whose coordinates are full-resolution px."""
-        return {"scale": self.scale, "translate": self.offset}
+    def vertices(self) -> dict[str, Any]:
+        """Arguments of a new layer whose data are points in px of the picture."""
+        return {"scale": self.scale, "translate": self.offset, "units": self.units}
 
 
-def frame_of(layer: Image, origin: tuple[float, float] = (0.0, 0.0)) -> Frame:
-    """Find the frame of a picture.
-
-    Parameters
-    ----------
-    layer
-        The picture; its first pixel's corner is at `origin`.
-    origin
-        x, y in full-resolution px; (0, 0) for a picture that is no part of another.
-    """
+def frame_of(layer: Image) -> PictureFrame:
+    """Find where a picture lies."""
     scale = np.asarray(layer.scale[-2:], float)
-    centre = np.asarray(layer.translate[-2:], float)
     # The layer's place is that of the first pixel's centre.
-    offset = centre - scale * (0.5 + np.array(origin[::-1], float))
-    return Frame((float(scale[0]), float(scale[1])), (float(offset[0]), float(offset[1])))
+    offset = np.asarray(layer.translate[-2:], float) - scale / 2
+    return PictureFrame(
+        (float(scale[0]), float(scale[1])),
+        (float(offset[0]), float(offset[1])),
+        tuple(layer.units[-2:]),
+    )
+
+
+def sample_frame(session: Any) -> Frame:
+    """Give the frame of full-resolution px of a sample."""
+    return Frame(session.um_per_px or 1.0)
 
 
 def rgb_layers(viewer: Viewer) -> list[Image]:

@@ -13,42 +13,33 @@ from qtpy.QtWidgets import QFileDialog
 from napari_vhd.runner.preview import read_outlines
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from collections.abc import Mapping
+
     from napari.viewer import Viewer
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
     from napari_vhd.runner.preview import Answer
 
-    from .frame import Frame
 
 NUCLEI = "Preview: StarDist nuclei"
 CELLS = "Preview: ProSeg cells (few iterations)"
 _COLORS = {NUCLEI: "#00E5FF", CELLS: "#FFD400"}
 
 
-def show_nuclei(viewer: Viewer, answer: Answer, frame: Frame, corner: tuple[int, int]) -> None:
-    """Show nuclei of a view as outlines."""
-    _show(viewer, NUCLEI, answer, frame, corner, 1)
+def show_labels(viewer: Viewer, name: str, answer: Answer, place: Mapping[str, Any]) -> None:
+    """Show the outlines of a view, in place of the last ones.
 
-
-def show_cells(viewer: Viewer, answer: Answer, frame: Frame, corner: tuple[int, int]) -> None:
-    """Show cells of a view as outlines."""
-    _show(viewer, CELLS, answer, frame, corner, getattr(answer.wish, "step", 1))
-
-
-def _show(
-    viewer: Viewer,
-    name: str,
-    answer: Answer,
-    frame: Frame,
-    corner: tuple[int, int],
-    step: int,
-) -> None:
+    Parameters
+    ----------
+    name
+        Of the layer, `NUCLEI` or `CELLS`.
+    place
+        Scale, translation and units.
+    """
     from napari.utils.colormaps import DirectLabelColormap
 
     labels = np.load(answer.labels) if answer.labels is not None else np.zeros((1, 1), np.int32)
-    place = frame.at(*corner, step)
     if name in viewer.layers:
         layer = viewer.layers[name]
         layer.data = labels
@@ -108,13 +99,12 @@ class OutlinesFile:
 
 
 def show_shapes(
-    viewer: Viewer, answer: Answer, frame: Frame, picture: Image | None
+    viewer: Viewer, answer: Answer, place: Mapping[str, Any], name: str
 ) -> OutlinesFile:
-    """Make a Shapes layer of the nuclei of a whole picture."""
+    """Make a Shapes layer of the nuclei of a whole picture, which has that name."""
     import shapely
 
     outlines = read_outlines(answer.outlines)
-    name = "picture" if picture is None else picture.name
     corners = [shapely.get_coordinates(one.exterior)[:-1, ::-1] for one in outlines]
     viewer.add_shapes(
         corners,
@@ -124,6 +114,6 @@ def show_shapes(
         face_color="transparent",
         edge_width=1,
         features={"id": [f"n{n:06d}" for n in range(1, len(outlines) + 1)]},
-        **frame.of_px(),
+        **place,
     )
     return OutlinesFile(outlines, name)

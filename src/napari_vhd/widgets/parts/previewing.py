@@ -1,0 +1,169 @@
+"""Asking for previews of a picture, and placing what comes back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_vhd.runner.preview import (
+    ChooseNuclei,
+    FindNuclei,
+    GrowCells,
+    Preview,
+    SegmentPicture,
+)
+
+from .background import Background
+from .frame import finest, frame_of, sample_frame, view_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from napari.layers import Image
+    from qtpy.QtCore import QObject
+
+    from napari_vhd.exceptions import VhdError
+    from napari_vhd.parameters import Params
+    from napari_vhd.runner.preview import Answer, Wish
+    from napari_vhd.widgets.run_control import RunControl
+
+MOST_PX = 1024
+MOST_PROSEG_PX = 1500
+LEAST_PX = 32
+ITERATIONS = 20
+
+Thresholds = tuple[float | None, float | None]
+
+
+class Previewing:
+    """Reads pictures beside the window and asks a worker. Signals come on the GUI thread.
+
+    Parameters
+    ----------
+    parent
+        Qt parent.
+    """
+
+    #: Answer, place of its layer (scale, translation, units) and name of the picture.
+    answered = Signal(object, dict, str)
+    #: Done, total, what.
+    progressed = Signal(float, float, str)
+    #: A sentence.
+    failed = Signal(str)
+
+    def __init__(self, parent: QObject) -> None:
+        self.preview = Preview()
+        self.background = Background(parent)
+        self.has_candidates = False
+        self._reading = False
+        self._place: dict[str, Any] = {}
+        self._picture = ""
+        self.preview.answered.connect(self._on_answered, thread="main")
+        self.preview.progressed.connect(self._on_progressed, thread="main")
+        self.preview.failed.connect(self._on_failed, thread="main")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether an answer is still to come."""
+        return self._reading or self.preview.is_busy
+
+    def nuclei(self, picture: Image, params: Params, thresholds: Thresholds) -> str:
+        """Find nuclei in view; gives what to say meanwhile."""
+        (y0, x0, y1, x1), is_larger = view_of(picture, MOST_PX)
+        if min(y1 - y0, x1 - x0) < LEAST_PX:
+            return ""
+        frame = frame_of(picture)
+        self._picture, self._place = picture.name, frame.at(y0, x0)
+        pixels, target = finest(picture), self.preview.folder / "view.npy"
+        self._read(
+            lambda: write_picture(pixels[y0:y1, x0:x1], target),
+            lambda path: FindNuclei(str(path), params.stardist_model, *thresholds, params.min_area),
+        )
+        note = f" (the middle {MOST_PX:,} px of it)" if is_larger else ""
+        return f"Finding nuclei in view{note}…"
+
+    def choose(self, params: Params, thresholds: Thresholds) -> None:
+        """Choose again with other thresholds."""
+        if self.has_candidates:
+            self.preview.ask(ChooseNuclei(*thresholds, params.min_area))
+
+    def cells(self, picture: Image, control: RunControl) -> str:
+        """Grow cells in view by ProSeg with few iterations; gives what to say meanwhile."""
+        (y0, x0, y1, x1), _ = view_of(picture, MOST_PROSEG_PX)
+        if min(y1 - y0, x1 - x0) < LEAST_PX or control.run_dir is None or control.config is None:
+            return ""
+        here, px = frame_of(picture), sample_frame(control.session)
+        low, high = px.to_px(here.to_world(y0, x0)), px.to_px(here.to_world(y1, x1))
+        box = (round(low[0]), round(low[1]), round(high[0]), round(high[1]))
+        self._picture, self._place = picture.name, px.picture(box[0], box[1], 1)
+        self.preview.ask(GrowCells(str(control.run_dir), control.config.to_dict(), box, ITERATIONS))
+        return "ProSeg on the view: a preview with few iterations…"
+
+    def whole(self, picture: Image, params: Params, thresholds: Thresholds) -> str:
+        """Find the nuclei of a whole picture; gives what to say meanwhile."""
+        self._picture, self._place = picture.name, frame_of(picture).vertices()
+        pixels, target = finest(picture), self.preview.folder / "whole.npy"
+        shape = (int(pixels.shape[0]), int(pixels.shape[1]))
+        self._read(
+            lambda: write_picture(pixels[:, :], target, channels_first=True),
+            lambda path: SegmentPicture(
+                str(path),
+                shape,
+                params.stardist_model,
+                *thresholds,
+                params.min_area,
+                params.patch_width,
+                params.patch_overlap,
+            ),
+        )
+        return "Finding the nuclei of the whole picture…"
+
+    def cancel(self) -> None:
+        """End what is at work."""
+        self.background.forget("picture")
+        self._reading = False
+        self.has_candidates = False
+        self.preview.cancel()
+
+    def close(self) -> None:
+        """End it for good."""
+        self.background.close()
+        self.preview.close()
+
+    def _read(self, read: Any, wish: Any) -> None:
+        """Read a picture beside the window, then ask."""
+        self._reading = True
+
+        def ask(path: Path) -> None:
+            self._reading = False
+            self.preview.ask(wish(path))
+
+        self.background.ask("picture", read, then=ask, failed=self._on_unreadable)
+
+    def _on_answered(self, answer: Answer) -> None:
+        if isinstance(answer.wish, FindNuclei):
+            self.has_candidates = True
+        self.answered.emit(answer, self._place, self._picture)
+
+    def _on_progressed(self, _wish: Wish, done: float, total: float, what: str) -> None:
+        self.progressed.emit(done, total, what)
+
+    def _on_failed(self, _wish: Wish, error: VhdError) -> None:
+        self.has_candidates = False
+        self.failed.emit(str(error))
+
+    def _on_unreadable(self, error: Exception) -> None:
+        self._reading = False
+        self.failed.emit(f"The picture cannot be read: {error}")
+
+
+def write_picture(pixels: Any, path: Path, channels_first: bool = False) -> Path:
+    """Read pixels (y, x, 3 or 4) and write them for the worker, as 8 bit."""
+    here = np.asarray(pixels)[..., :3]
+    if here.dtype != np.uint8:
+        top = float(here.max(initial=1)) if here.dtype.kind == "f" else np.iinfo(here.dtype).max
+        here = (here.astype(np.float32) * (255 / max(top, 1e-9))).astype(np.uint8)
+    np.save(path, np.moveaxis(here, 2, 0) if channels_first else here)
+    return path
