@@ -106,9 +106,9 @@ def test_an_existing_ledger_keeps_its_rows(book):
 )
 def test_rows_are_never_changed_or_removed(book, statement):
     filled(book, 1)
-    with closing(sqlite3.connect(book)) as connection:
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-            connection.execute(statement)
+    refused = pytest.raises(sqlite3.IntegrityError, match="append-only")
+    with closing(sqlite3.connect(book)) as connection, refused:
+        connection.execute(statement)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +168,7 @@ def test_an_empty_file_is_not_an_empty_ledger(tmp_path):
     with pytest.raises(BadInputError, match="not a ledger"):
         ledger.Ledger.open(path)
     path.unlink()
-    with pytest.raises(BadInputError, match="not there.*recover"):
+    with pytest.raises(BadInputError, match=r"not there.*recover"):
         ledger.Ledger.open(path)
     assert not path.exists()
 

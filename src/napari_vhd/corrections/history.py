@@ -48,6 +48,7 @@ class History:
         self._off: set[str] = set()
         self._switches: dict[str, list[Entry]] = {}
         self._heads: dict[str, None] = {}
+        self._parents: set[str] = set()
         self._stacks: dict[str, _Stacks] = {}
         self._stale_stacks = False
         self._seen: dict[str, _Seen] = {}
@@ -100,7 +101,9 @@ class History:
                 self._stack(entry)
         for parent in entry.parents:
             self._heads.pop(parent, None)
-        self._heads[entry.entry_id] = None
+        self._parents.update(entry.parents)
+        if entry.entry_id not in self._parents:
+            self._heads[entry.entry_id] = None
         self._note_seen(entry)
         switched: list[Entry] = []
         if entry.entry_id in self._switches:

@@ -260,7 +260,10 @@ def refuse(path: Path, error: BaseException) -> NoReturn:
     name = getattr(error, "sqlite_errorname", "") or ""
     number = getattr(error, "errno", None)
     kept = "nothing was changed, and what was corrected before is kept"
-    if name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or isinstance(error, ValueError):
+    # Text that is none comes as a ValueError, or as an error of the module itself.
+    own = isinstance(error, sqlite3.Error) and not name
+    damaged = ("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_ERROR")
+    if name.startswith(damaged) or own or isinstance(error, ValueError):
         raise_damaged(path, str(error), error)
     if name.startswith("SQLITE_FULL") or number in {28, 122, 27}:
         why = f"the disk is full; {kept}. Free some space and correct again."
