@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from napari_vhd.layers.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Window:
