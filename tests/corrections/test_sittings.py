@@ -22,10 +22,12 @@ from hypothesis.stateful import (
 
 from napari_vhd import keys
 from napari_vhd.corrections import ledger
+from napari_vhd.corrections.cells import reviewed_cells
 from napari_vhd.corrections.correction import SWITCHES
 from napari_vhd.corrections.replay import replay
 from napari_vhd.corrections.state import state_hash
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.stages.counting import bins_within
 
 TYPE, DOMAIN, OWN = keys.TYPE_DOMAIN, keys.domains(5), "own"
 NAMES = st.sampled_from(["Tumor", "Fibroblasts", "Unsure", "brand new"])
@@ -37,6 +39,7 @@ class Sitting(RuleBasedStateMachine):
 
     desk_at: Any = None
     opened: Any = None
+    sdata: Any = None
 
     def __init__(self) -> None:
         super().__init__()
@@ -53,8 +56,21 @@ class Sitting(RuleBasedStateMachine):
         hashes = {desk.state_hash() for desk in self.desks}
         assert hashes == {state_hash(replay(self.opened, self.path))}
         for desk in self.desks:
+            self.check_counts(desk)
             desk.editor.close()
         shutil.rmtree(self.folder)
+
+    def check_counts(self, desk: Any) -> None:
+        """The table of reviewed cells is what counting all outlines anew gives."""
+        sdata = self.sdata()
+        bins, reviewed = sdata[keys.bin_table(2)], desk.editor.reviewed
+        outlines = desk.outlines(keys.PROSEG)
+        ids = outlines.live_ids()
+        inside = bins_within(outlines.geometries(outlines.rows_of(ids)), bins.obsm[keys.SPATIAL])
+        cells = reviewed_cells(sdata[keys.CELLS], reviewed, desk.radius_um)
+        assert sorted(cells.obs_names) == sorted(ids)
+        assert (inside.astype("f4") @ bins.X != cells[ids].X).nnz == 0
+        assert (cells[ids].obs["n_bins"] == inside.sum(axis=1).A1).all()
 
     def cells(self, desk: Any, number: int, seed: int) -> list[str]:
         outlines = desk.outlines(keys.PROSEG)
@@ -185,7 +201,13 @@ class Sitting(RuleBasedStateMachine):
 
 
 def run_sittings(opened: Any, desk_at: Any, examples: int, steps: int) -> None:
-    machine = type("OneSitting", (Sitting,), {"desk_at": staticmethod(desk_at), "opened": opened})
+    sdata = opened.source.sdata()
+    given = {
+        "desk_at": staticmethod(desk_at),
+        "opened": opened,
+        "sdata": staticmethod(lambda: sdata),
+    }
+    machine = type("OneSitting", (Sitting,), given)
     run_state_machine_as_test(
         machine,
         settings=settings(
