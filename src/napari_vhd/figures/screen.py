@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _EDGE = 0.15
+_SCREEN_DPI = 64
+_LETTER = 0.115  # inches of a letter of a title
+_LEAST = 26
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,14 @@ class Panel:
 def frame(figure: Figure) -> Figure:
     """Enlarge a figure so that its titles, legends and notes lie within it.
 
-    The figures of this room grow beyond their edges, as long as they are only saved.
+    The figures of this room grow beyond their edges, as long as they are only saved. Titles are
+    wrapped to the width of what stands below them.
     """
+    width, _ = figure.get_size_inches()
+    for text in figure.texts:
+        if text.get_verticalalignment() == "bottom":
+            text.set_text(textwrap.fill(text.get_text(), max(_LEAST, int(width / _LETTER))))
+    figure.set_dpi(_SCREEN_DPI)  # letters are wider, for their height, than on paper
     box = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer()).padded(_EDGE)
     width, height = figure.get_size_inches()
     for axes in figure.axes:

@@ -44,8 +44,8 @@ class BinsDock(SceneDock):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Bins")
-        self.size = QComboBox()
-        self.size.setAccessibleName("Size of bins")
+        self.sizes = QComboBox()
+        self.sizes.setAccessibleName("Size of bins")
         self.what = ColumnChoice("What bins show")
         self.gene = GeneField()
         self.opacity = QSlider(Qt.Orientation.Horizontal)
@@ -55,13 +55,13 @@ class BinsDock(SceneDock):
         self.told = QLabel(_HINT)
         self.told.setWordWrap(True)
         self.table = CategoryTable(fixed=True)
-        self.numbers = NumbersPanel()
+        self.numbers = NumbersPanel(filters=False)
         self._kinds = QStackedWidget()
         for page in (QWidget(), self.table, self.numbers):
             self._kinds.addWidget(page)
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Bins", self.size)
+        form.addRow("Bins", self.sizes)
         form.addRow("Show", self.what)
         form.addRow("or gene", self.gene)
         form.addRow("Opacity", self.opacity)
@@ -74,7 +74,7 @@ class BinsDock(SceneDock):
         self.start()
 
     def _connect(self) -> None:
-        self.size.activated.connect(self._on_size)
+        self.sizes.activated.connect(self._on_size)
         self.what.chosen.connect(self._show_bins)
         self.gene.chosen.connect(self._on_gene)
         self.gene.refused.connect(self._on_no_gene)
@@ -86,7 +86,6 @@ class BinsDock(SceneDock):
         """Offer the sizes of bins that the sample has."""
         self.listen(scene.layers_changed, self._on_layers)
         self.listen(scene.session.reloaded, self._ask_sizes, thread=True)
-        self.numbers.only.setEnabled(False)
         self._ask_sizes()
 
     def leave_scene(self) -> None:
@@ -102,15 +101,15 @@ class BinsDock(SceneDock):
 
     def _ask_sizes(self) -> None:
         if self.scene is not None:
-            with signals_blocked(self.size):
-                self.size.clear()
-                self.size.addItem("none", 0)
+            with signals_blocked(self.sizes):
+                self.sizes.clear()
+                self.sizes.addItem("none", 0)
                 for size in keys.BIN_SIZES_UM:
-                    self.size.addItem(f"{size} µm", size)
+                    self.sizes.addItem(f"{size} µm", size)
             self._on_layers()
 
     def _shown_size(self) -> int:
-        return int(self.size.currentData() or 0)
+        return int(self.sizes.currentData() or 0)
 
     def _on_size(self) -> None:
         if self.scene is None:
@@ -162,15 +161,15 @@ class BinsDock(SceneDock):
         if layer is self._layer:
             return
         self._layer = layer
-        with signals_blocked(self.size):
-            self.size.setCurrentIndex(max(self.size.findData(size), 0))
+        with signals_blocked(self.sizes):
+            self.sizes.setCurrentIndex(max(self.sizes.findData(size), 0))
         if layer is None:
             self._kinds.setCurrentIndex(0)
             return
         self.what.set_current(what)
         layer.opacity = self.opacity.value() / 100
         if isinstance(layer, Image):
-            self.ask("values", Distribution.of, np.asarray(layer.data), then=self._show_numbers)
+            self.ask("values", _distribution, layer, then=self._show_numbers)
         else:
             self.ask("values", _categories, layer, then=self._show_categories)
 
@@ -198,6 +197,12 @@ class BinsDock(SceneDock):
     def _on_colormap(self, name: str) -> None:
         if isinstance(self._layer, Image):
             self._layer.colormap = name
+
+
+def _distribution(layer: Image) -> Distribution:
+    """Describe the values of a layer; where the grid has no bin there is none."""
+    values = np.asarray(layer.data).ravel()
+    return Distribution.of(values[np.isfinite(values)])
 
 
 def _categories(layer: Labels) -> list[Row]:

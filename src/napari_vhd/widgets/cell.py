@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
 
 from .parts.card_text import card_text, cells_text
 from .parts.composition_bar import CompositionBar
-from .parts.gathering import cells_of
+from .parts.gathering import bring_back, cells_of
 from .parts.outline_drawing import HOW, OutlineDrawing
 from .parts.scene_dock import SceneDock
 from .parts.theme import icon, theme_color
@@ -62,9 +62,13 @@ class CellDock(SceneDock):
             | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self.card.setAccessibleName("Cell card")
+        self.back = QPushButton("Bring back")
+        self.back.setToolTip("Keep the selected cells although quality control left them out")
+        self.back.hide()
         self.bar = CompositionBar()
         self.bar.hide()
         self.body.addLayout(buttons)
+        self.body.addWidget(self.back)
         self.body.addWidget(self.bar)
         self.body.addWidget(self.card, 1)
         self.drawing = OutlineDrawing(self)
@@ -76,6 +80,7 @@ class CellDock(SceneDock):
         self.lasso.clicked.connect(self._on_lasso)
         self.clear.clicked.connect(self._on_clear)
         self.jump.clicked.connect(self._on_jump)
+        self.back.clicked.connect(self._on_back)
         self.drawing.drawn.connect(self._on_drawn)
         self.drawing.ended.connect(self._on_ended)
         self.refresh_theme()
@@ -131,16 +136,20 @@ class CellDock(SceneDock):
         if cell_id is None:
             self.background.forget("card")
             self.bar.set_shares(())
+            self.back.hide()
             self.card.setText(_HINT)
             return
         self.ask("card", _card, session, cell_id, then=self._show_card)
 
     def _show_card(self, found: tuple[Card, str] | None) -> None:
         self.bar.set_shares(())
+        picked = self.scene is not None and bool(self.scene.selection)
+        self.back.setVisible(picked and found is not None and not found[0].kept)
         self.card.setText("This cell is gone." if found is None else card_text(*found))
 
     def _show_cells(self, found: tuple[Cells, ...]) -> None:
         self.bar.set_shares(found[0].shares if found else ())
+        self.back.setVisible(any(cells.left_out for cells in found))
         texts = [cells_text(cells) for cells in found]
         self.card.setText("<hr>".join(texts) or "These cells are gone.")
 
@@ -162,6 +171,10 @@ class CellDock(SceneDock):
     def _on_clear(self) -> None:
         if self.scene is not None:
             self.scene.select(())
+
+    def _on_back(self) -> None:
+        if self.scene is not None:
+            self.do(bring_back, self.scene.session, self.scene.selection)
 
     def _on_jump(self) -> None:
         if self.scene is not None and self.scene.selection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtWidgets import (
     QButtonGroup,
@@ -20,10 +21,13 @@ from napari_vhd.review.compare import KINDS, SAME
 
 from .parts.difference_table import KIND_WORDS, DifferenceTable
 from .parts.gathering import differences
+from .parts.review_keys import LayerKeys
 from .parts.scene_dock import SceneDock
 from .parts.wording import title_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     import pandas as pd
     from napari.viewer import Viewer
 
@@ -32,9 +36,10 @@ if TYPE_CHECKING:
 _MODES = {
     "off": ("Off", "Show the segmentations as the legend says"),
     "outlines": ("Outlines", "Both outlines over each other, each in its colour"),
-    "blink": ("Blink", "One at a time; hold the button below, or the key B, to see the other"),
+    "blink": ("Blink", "One at a time; hold the button below, or the key K, to see the other"),
     "side": ("Side by side", "Two views with linked cameras"),
 }
+_BLINK_KEY = "K"
 _DIFFERENT = "all differences"
 _ASK = "Press “List differences” to match the objects of A and B."
 
@@ -55,7 +60,7 @@ class CompareDock(SceneDock):
         self.second.setAccessibleName("Segmentation B")
         self.modes = {mode: QRadioButton(words) for mode, (words, _) in _MODES.items()}
         self._group = QButtonGroup(self)
-        self.hold = QPushButton("Hold to see the other (B)")
+        self.hold = QPushButton(f"Hold to see the other ({_BLINK_KEY})")
         self.list_button = QPushButton("List differences")
         self.told = QLabel(_ASK)
         self.told.setWordWrap(True)
@@ -64,6 +69,7 @@ class CompareDock(SceneDock):
         self.table = DifferenceTable()
         self.previous, self.next = QPushButton("Previous"), QPushButton("Next")
         self._found: pd.DataFrame | None = None
+        self._keys = LayerKeys({_BLINK_KEY: _held(self)})
         self._lay_out()
         self._connect()
         self.start()
@@ -108,12 +114,14 @@ class CompareDock(SceneDock):
         """Offer the sample's segmentations."""
         self.listen(scene.session.reloaded, self._on_reloaded, thread=True)
         self.listen(scene.session.cells_changed, self._on_edited, thread=True)
+        self.listen(scene.layers_changed, self._take_key)
         self._on_reloaded()
 
     def leave_scene(self) -> None:
         """Forget the differences."""
-        self._forget()
         self.modes["off"].setChecked(True)
+        self._keys.give_back()
+        self._forget()
 
     def _on_reloaded(self) -> None:
         if self.scene is None:
@@ -165,7 +173,13 @@ class CompareDock(SceneDock):
         if self.scene is not None:
             mode = self._group.checkedButton().property("mode")
             self.scene.compare(mode, *self._pair())
+            self._take_key()
             self._enable()
+
+    def _take_key(self) -> None:
+        """Take the key on our layers while it is of use."""
+        blinks = self.modes["blink"].isChecked() and self.scene is not None
+        self._keys.take(self.scene.layers if blinks and self.scene is not None else ())
 
     def _on_pressed(self) -> None:
         if self.scene is not None:
@@ -192,6 +206,9 @@ class CompareDock(SceneDock):
         self.kind.addItem(f"{_DIFFERENT} ({len(found) - counts[SAME]:,})", "")
         for kind in KINDS:
             self.kind.addItem(f"{KIND_WORDS[kind]} ({counts[kind]:,})", kind)
+        if len(found) == counts[SAME]:
+            # Where nothing differs in kind, the least alike are what there is to look at.
+            self.kind.setCurrentIndex(self.kind.findData(SAME))
         said = (f"{counts[kind]:,} {KIND_WORDS[kind]}" for kind in KINDS if counts[kind])
         self.told.setText(", ".join(said) or "Neither has an object.")
         self._show_kind()
@@ -215,3 +232,18 @@ class CompareDock(SceneDock):
 
     def _on_next(self) -> None:
         self.table.step(1)
+
+
+def _held(dock: CompareDock) -> Callable[[Any], Iterator[None]]:
+    """Make what a held key does; the dock is not kept alive by it."""
+    weak = ref(dock)
+
+    def blink(_layer: Any) -> Iterator[None]:
+        for on in (True, False):
+            held = weak()
+            if held is not None and held.scene is not None:
+                held.scene.blink(on)
+            if on:
+                yield
+
+    return blink

@@ -8,22 +8,18 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
-    QHBoxLayout,
     QLabel,
-    QPushButton,
     QStackedWidget,
-    QVBoxLayout,
     QWidget,
 )
 from superqt.utils import signals_blocked
 
 from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX, NUMBER
 from napari_vhd.layers.categories import DROPPED
-from napari_vhd.review.summary import Distribution
 
-from .parts.category_table import CategoryTable, Row
+from .parts.categories_panel import CategoriesPanel
 from .parts.column_choice import Choice, ColumnChoice, GeneField, choice_of
-from .parts.gathering import dropped_reasons
+from .parts.gathering import columns_and_genes, distribution, dropped_reasons
 from .parts.numbers_panel import NumbersPanel
 from .parts.outlines_panel import OutlinesPanel
 from .parts.scene_dock import SceneDock
@@ -36,7 +32,7 @@ if TYPE_CHECKING:
     from napari_vhd.corrections.catalogue import Column
     from napari_vhd.layers.coloring import Coloring
     from napari_vhd.layers.scene import Scene
-    from napari_vhd.session import Session
+    from napari_vhd.review.summary import Distribution
 
 _OUTLINES_ONLY = ""
 _NO_COLUMNS = "No colours: outlines only. Run the domains or cell types to have labels to show."
@@ -67,13 +63,12 @@ class LegendDock(SceneDock):
         form.addRow("", self.computed)
         self.told = QLabel()
         self.told.setWordWrap(True)
-        self.table = CategoryTable()
-        self.show_all = QPushButton("Show all")
-        self.show_all.setToolTip("Show every category again")
+        self.categories = CategoriesPanel()
+        self.table, self.show_all = self.categories.table, self.categories.show_all
         self.numbers = NumbersPanel()
         self.outlines = OutlinesPanel()
         self._kinds = QStackedWidget()
-        for page in (QWidget(), self._categories_page(), self.numbers):
+        for page in (QWidget(), self.categories, self.numbers):
             self._kinds.addWidget(page)
         self.body.addLayout(form)
         self.body.addWidget(self.told)
@@ -85,23 +80,12 @@ class LegendDock(SceneDock):
         self.refresh_theme()
         self.start()
 
-    def _categories_page(self) -> QWidget:
-        page = QWidget()
-        column = QVBoxLayout(page)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.table, 1)
-        buttons = QHBoxLayout()
-        buttons.addStretch(1)
-        buttons.addWidget(self.show_all)
-        column.addLayout(buttons)
-        return page
-
     def _connect(self) -> None:
         self.boundaries.activated.connect(self._on_boundaries)
         self.column.chosen.connect(self._on_column)
         self.gene.chosen.connect(self._on_gene)
         self.gene.refused.connect(self._on_no_gene)
-        self.computed.toggled.connect(self._on_computed)
+        self.computed.toggled.connect(self._on_boundaries)
         self.table.color_chosen.connect(self._on_category_color)
         self.table.visibility_toggled.connect(self._on_category_visible)
         self.table.solo_toggled.connect(self._on_solo)
@@ -152,7 +136,7 @@ class LegendDock(SceneDock):
             self.boundaries.setCurrentIndex(max(self.boundaries.findData(chosen), 0))
         boundaries = self.boundaries.currentData()
         self.ask(
-            "columns", _columns_and_genes, self.scene.session, boundaries, then=self._show_columns
+            "columns", columns_and_genes, self.scene.session, boundaries, then=self._show_columns
         )
 
     def _show_columns(self, found: tuple[tuple[Column, ...], tuple[str, ...]]) -> None:
@@ -188,19 +172,12 @@ class LegendDock(SceneDock):
 
     def _show_categories(self, coloring: Coloring) -> None:
         self._kinds.setCurrentIndex(1)
-        rows = [
-            Row(c.name, c.label, c.color, c.count, c.visible, c.named) for c in coloring.categories
-        ]
-        self.table.set_rows(rows)
-        named = [row for row in rows if row.named]
-        cells = sum(row.count for row in named)
-        self.told.setText(f"{len(named)} categories, {cells:,} cells")
-        if self.scene is not None and any(row.key == DROPPED for row in rows):
+        self.told.setText(self.categories.show_coloring(coloring))
+        if self.scene is not None and any(c.name == DROPPED for c in coloring.categories):
             self.ask(
                 "reasons", dropped_reasons, self.scene.session, coloring.boundaries,
                 then=self._show_reasons,
             )  # fmt: skip
-        self.show_all.setEnabled(not all(row.visible for row in rows))
         self._shown = None
 
     def _show_reasons(self, reasons: str) -> None:
@@ -215,7 +192,7 @@ class LegendDock(SceneDock):
             self._shown = shown
             self.told.setText("")
             session = self.scene.session
-            self.ask("values", _distribution, session, coloring, then=self._show_distribution)
+            self.ask("values", distribution, session, coloring, then=self._show_distribution)
         elif coloring.limits is not None:
             self.numbers.show_style(coloring.limits, coloring.colormap)
 
@@ -229,7 +206,7 @@ class LegendDock(SceneDock):
             boundaries, computed = self.boundaries.currentData(), self.computed.isChecked()
             self.scene.color_by(column or None, boundaries, computed=computed)
 
-    def _on_boundaries(self) -> None:
+    def _on_boundaries(self, _choice: int | bool) -> None:
         self._color_by(self.scene.coloring.column or "" if self.scene else "")
         self._ask_columns()
 
@@ -241,9 +218,6 @@ class LegendDock(SceneDock):
 
     def _on_no_gene(self, typed: str) -> None:
         self.told.setText(f"{typed!r} is not among the genes of this sample; check its spelling.")
-
-    def _on_computed(self) -> None:
-        self._on_boundaries()
 
     def _on_category_color(self, name: str, color: str) -> None:
         if self.scene is not None:
@@ -273,14 +247,3 @@ class LegendDock(SceneDock):
     def _on_filter(self, low: float, high: float) -> None:
         if self.scene is not None:
             self.scene.filter_values(low, high)
-
-
-def _columns_and_genes(
-    session: Session, boundaries: str
-) -> tuple[tuple[Column, ...], tuple[str, ...]]:
-    return session.columns(boundaries), session.genes()
-
-
-def _distribution(session: Session, coloring: Coloring) -> tuple[str, str, Distribution]:
-    numbers = session.numbers(coloring.boundaries, coloring.column)
-    return numbers.title, numbers.unit, Distribution.of(numbers.values)

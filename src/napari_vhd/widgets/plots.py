@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
     QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
     QScrollArea,
-    QVBoxLayout,
-    QWidget,
 )
 from superqt.utils import signals_blocked
 
@@ -26,12 +22,15 @@ from napari_vhd.exceptions import VhdError
 from napari_vhd.figures.chosen import KINDS, save
 
 from .parts.column_choice import ColumnChoice, choice_of
+from .parts.figure_saving import ask_path
 from .parts.figure_source import Wanted, draw, redraw
 from .parts.figure_view import FigureView
-from .parts.limit_row import LimitRow
+from .parts.limits_panel import LimitsPanel
 from .parts.scene_dock import SceneDock
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari.viewer import Viewer
 
     from napari_vhd.corrections.catalogue import Column
@@ -40,8 +39,6 @@ if TYPE_CHECKING:
     from .parts.figure_source import Shown
 
 _ALL, _SELECTED = "all", "selected"
-_FORMATS = {"PNG picture (*.png)": ".png", "SVG drawing (*.svg)": ".svg",
-            "CSV, the numbers (*.csv)": ".csv"}  # fmt: skip
 _RESIZE_MS = 250
 
 
@@ -67,7 +64,7 @@ class PlotsDock(SceneDock):
         self.told.setWordWrap(True)
         self.save = QPushButton("Save…")
         self.save.setToolTip("Save the figure as PNG or SVG, or its numbers as CSV")
-        self.limits: dict[str, LimitRow] = {}
+        self.limits = LimitsPanel()
         self._shown: Shown | None = None
         self._columns: tuple[Column, ...] = ()
         self._resized = QTimer(self)
@@ -78,7 +75,9 @@ class PlotsDock(SceneDock):
         self.cells.activated.connect(self.refresh)
         self.column.chosen.connect(self.refresh)
         self.by.chosen.connect(self.refresh)
-        self.view.moved.connect(self._on_moved)
+        self.view.moved.connect(self.limits.set_value)
+        self.limits.changed.connect(self.view.set_value)
+        self.limits.use_requested.connect(self._on_use)
         self.save.clicked.connect(self._on_save)
         self._resized.timeout.connect(self._redraw)
         self.start()
@@ -96,16 +95,13 @@ class PlotsDock(SceneDock):
         scroll.setMinimumHeight(220)
         scroll.setAccessibleName("Figure")
         self._scroll = scroll
-        self._limits_box = QWidget()
-        limits = QVBoxLayout(self._limits_box)
-        limits.setContentsMargins(0, 0, 0, 0)
         row = QHBoxLayout()
         row.addStretch(1)
         row.addWidget(self.save)
         self.body.addLayout(self._form)
         self.body.addWidget(self.told)
         self.body.addWidget(scroll, 1)
-        self.body.addWidget(self._limits_box)
+        self.body.addWidget(self.limits)
         self.body.addLayout(row)
 
     def show_scene(self, scene: Scene) -> None:
@@ -188,7 +184,9 @@ class PlotsDock(SceneDock):
         self._asked.add("figure")
 
     def _width(self) -> int:
-        return int(self._scroll.viewport().width())
+        # With room for the bar that a high figure brings.
+        bar = self._scroll.verticalScrollBar().sizeHint().width()
+        return self._scroll.width() - bar - 2 * self._scroll.frameWidth() - 2
 
     def _show(self, shown: Shown | None) -> None:
         new = self._shown is None or shown is None or self._shown.drawn is not shown.drawn
@@ -198,7 +196,7 @@ class PlotsDock(SceneDock):
         self.save.setEnabled(shown is not None)
         self.view.show_figure(shown)
         if new:
-            self._show_limits()
+            self.limits.show_limits(() if shown is None else shown.drawn.limits)
 
     def _on_refused(self, error: Exception) -> None:
         if not isinstance(error, VhdError):
@@ -206,24 +204,9 @@ class PlotsDock(SceneDock):
         self._show(None)
         self.told.setText(str(error))
 
-    def _show_limits(self) -> None:
-        for row in self.limits.values():
-            row.setParent(None)
-            row.deleteLater()
-        self.limits = {}
-        for limit, _panel in () if self._shown is None else self._shown.limits:
-            row = LimitRow(limit)
-            row.changed.connect(self.view.set_value)
-            row.use_requested.connect(self._on_use)
-            self._limits_box.layout().addWidget(row)
-            self.limits[limit.parameter] = row
-
-    def _on_moved(self, parameter: str, value: float) -> None:
-        self.limits[parameter].set_value(value)
-
     def _on_use(self, parameter: str, value: float) -> None:
         if self.scene is not None:
-            whole = self.limits[parameter].limit.least
+            whole = self.limits.rows[parameter].limit.least
             self._current.parameter_chosen.emit(parameter, int(value) if whole else value)
             show_info(f"The next run of quality control uses {parameter}: {value:g}.")
 
@@ -232,11 +215,9 @@ class PlotsDock(SceneDock):
             self.ask("figure", redraw, self._shown.drawn, self._width(), then=self._show)
 
     def _on_save(self) -> None:
-        filters = ";;".join(_FORMATS)
-        path, chosen = QFileDialog.getSaveFileName(self, "Save figure", "figure.png", filters)
-        if path:
-            ending = "" if Path(path).suffix else _FORMATS.get(chosen, ".png")
-            self.save_figure(Path(path + ending))
+        path = ask_path(self)
+        if path is not None:
+            self.save_figure(path)
 
     def save_figure(self, path: Path) -> None:
         """Save the figure as PNG or SVG, or its numbers as CSV, by the file's ending."""

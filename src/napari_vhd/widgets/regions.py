@@ -10,12 +10,15 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_vhd.export.regions import write_regions
 
+from .docks import raise_dock
 from .parts import region_verbs as verbs
 from .parts.gathering import region_stats
 from .parts.outline_drawing import AREAS, HOW, OutlineDrawing
+from .parts.region_buttons import RegionButtons
 from .parts.region_table import RegionTable
 from .parts.scene_dock import SceneDock
 from .parts.theme import icon, theme_color
+from .run_control import control_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -26,7 +29,6 @@ if TYPE_CHECKING:
 
 _FILES = "GeoJSON (*.geojson *.json)"
 _NONE_YET = "No regions yet: choose a shape above and draw one on the tissue."
-_RUN = "Run the pipeline inside"
 
 
 class RegionsDock(SceneDock):
@@ -51,14 +53,7 @@ class RegionsDock(SceneDock):
         self.told = QLabel()
         self.told.setWordWrap(True)
         self.table = RegionTable()
-        self.up, self.down, self.jump = _buttons("Up", "Down", "Go to")
-        self.rename, self.delete = _buttons("Rename", "Delete")
-        self.load, self.save, self.run = _buttons("Load…", "Save…", _RUN)
-        self.up.setToolTip("Draw the region over others")
-        self.down.setToolTip("Draw the region under others")
-        self.load.setToolTip("Add regions from a GeoJSON file (QuPath, Space Ranger …)")
-        self.save.setToolTip("Save the selected regions, or all, as GeoJSON that QuPath opens")
-        self.run.setToolTip("One run over all selected regions; the column region_name says which")
+        self.buttons = RegionButtons()
         self.drawing = OutlineDrawing(self)
         self._to_name = self._to_select = ""
         self._lay_out()
@@ -77,13 +72,7 @@ class RegionsDock(SceneDock):
         self.body.addLayout(drawn)
         self.body.addWidget(self.told)
         self.body.addWidget(self.table, 1)
-        lines = (self.up, self.down, self.jump), (self.rename, self.delete), (self.load, self.save)
-        for line in lines:
-            row = QHBoxLayout()
-            for button in line:
-                row.addWidget(button)
-            self.body.addLayout(row)
-        self.body.addWidget(self.run)
+        self.body.addWidget(self.buttons)
 
     def _connect(self) -> None:
         for button in self.draw_buttons.values():
@@ -95,14 +84,14 @@ class RegionsDock(SceneDock):
         self.table.rows_model.rename_requested.connect(self._on_rename)
         self.table.picked.connect(self._go_to)
         self.table.selectionModel().selectionChanged.connect(self._on_chosen)
-        self.up.clicked.connect(self._on_up)
-        self.down.clicked.connect(self._on_down)
-        self.rename.clicked.connect(self._on_edit_name)
-        self.delete.clicked.connect(self._on_delete)
-        self.jump.clicked.connect(self._on_jump)
-        self.load.clicked.connect(self._on_load)
-        self.save.clicked.connect(self._on_save)
-        self.run.clicked.connect(self._on_run)
+        self.buttons.up.clicked.connect(self._on_up)
+        self.buttons.down.clicked.connect(self._on_down)
+        self.buttons.rename.clicked.connect(self._on_edit_name)
+        self.buttons.delete.clicked.connect(self._on_delete)
+        self.buttons.jump.clicked.connect(self._on_jump)
+        self.buttons.load.clicked.connect(self._on_load)
+        self.buttons.save.clicked.connect(self._on_save)
+        self.buttons.run.clicked.connect(self._on_run)
 
     def show_scene(self, scene: Scene) -> None:
         """List the sample's regions."""
@@ -124,8 +113,7 @@ class RegionsDock(SceneDock):
         self.table.set_ink(ink)
         for how, button in self.draw_buttons.items():
             button.setIcon(icon(how, ink))
-        self.up.setIcon(icon("up", ink))
-        self.down.setIcon(icon("down", ink))
+        self.buttons.set_ink(ink)
 
     def refresh(self, _news: Any = None) -> None:
         """Count what lies in each region, beside the GUI thread."""
@@ -151,13 +139,7 @@ class RegionsDock(SceneDock):
         self._on_chosen()
 
     def _on_chosen(self, *_changes: Any) -> None:
-        number, there = len(self.table.chosen), len(self.table.rows_model.rows)
-        for button in (self.up, self.down, self.rename, self.jump):
-            button.setEnabled(number == 1)
-        self.delete.setEnabled(number > 0)
-        self.run.setEnabled(number > 0)
-        self.save.setEnabled(there > 0)
-        self.run.setText(f"{_RUN} {number} regions" if number > 1 else _RUN)
+        self.buttons.show_state(len(self.table.chosen), len(self.table.rows_model.rows))
 
     def _on_draw(self, on: bool) -> None:
         how = self.sender().property("how")
@@ -250,9 +232,7 @@ class RegionsDock(SceneDock):
             self.do(write_regions, regions.loc[chosen], path)
 
     def _on_run(self) -> None:
+        control_of(self.viewer)  # who runs stages, and hears of it
         self._current.region_run_requested.emit(self.table.chosen)
         self.region_run_requested.emit(self.table.chosen)
-
-
-def _buttons(*texts: str) -> list[QPushButton]:
-    return [QPushButton(text) for text in texts]
+        raise_dock(self.viewer, "Workflow")

@@ -13,6 +13,8 @@ from napari_vhd.figures.qc import LIMIT_COLOR
 if TYPE_CHECKING:
     from qtpy.QtGui import QMouseEvent, QPaintEvent
 
+    from napari_vhd.figures.screen import Panel
+
     from .figure_source import Shown
 
 _REACH = 6  # px beside a line within which the mouse takes it
@@ -73,11 +75,9 @@ class FigureView(QWidget):
             return
         pencil.setPen(QPen(QColor(LIMIT_COLOR), 2))
         for limit, panel in self._shown.limits:
-            place = panel.place(self.values[limit.parameter])
-            if panel.left <= place <= panel.right:
-                pencil.drawLine(QPointF(place, panel.top), QPointF(place, panel.bottom))
-                grip = QRectF(place - 4, panel.top - 4, 8, 8)
-                pencil.fillRect(grip, QColor(LIMIT_COLOR))
+            place = _within(panel, self.values[limit.parameter])
+            pencil.drawLine(QPointF(place, panel.top), QPointF(place, panel.bottom))
+            pencil.fillRect(QRectF(place - 4, panel.top, 8, 8), QColor(LIMIT_COLOR))
 
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Take the line under the mouse."""
@@ -110,7 +110,12 @@ class FigureView(QWidget):
         if self._shown is None:
             return ""
         for limit, panel in self._shown.limits:
-            near = abs(at.x() - panel.place(self.values[limit.parameter])) <= _REACH
+            near = abs(at.x() - _within(panel, self.values[limit.parameter])) <= _REACH
             if near and panel.top - _REACH <= at.y() <= panel.bottom:
                 return limit.parameter
         return ""
+
+
+def _within(panel: Panel, value: float) -> float:
+    """Give the place of a line; at the rim of the axes where it stands beyond them."""
+    return min(max(panel.place(value), panel.left), panel.right)

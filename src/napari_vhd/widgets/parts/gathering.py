@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_vhd.corrections.catalogue import Column
+    from napari_vhd.layers.coloring import Coloring
     from napari_vhd.session import Session
 
 _UMIS = ("total_counts", "n_counts")
@@ -43,6 +44,8 @@ class Cells:
         Title of the categorical column of `shares`, "" if there is none.
     shares
         Its categories among these cells.
+    left_out
+        How many of them quality control left out.
     """
 
     boundaries: str
@@ -51,6 +54,7 @@ class Cells:
     quality: tuple[tuple[str, str, Distribution], ...]
     column: str
     shares: tuple[Share, ...]
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -126,6 +130,7 @@ def _cells(
         tuple(quality),
         "" if counted is None else counted.title,
         _shares(session, boundaries, counted, rows),
+        int(_is_left_out(session, boundaries)[rows].sum()),
     )
 
 
@@ -184,11 +189,42 @@ def _segmented(session: Session, boundaries: str) -> Segmented:
 
 def dropped_reasons(session: Session, boundaries: str) -> str:
     """Say why quality control left cells out, and how many: "few counts 40, far apart 5"."""
-    there = {column.name for column in session.columns(boundaries)}
-    if not {keys.KEPT, keys.KEPT_REASON} <= there:
+    if keys.KEPT_REASON not in {column.name for column in session.columns(boundaries)}:
         return ""
-    kept = session.labels(boundaries, keys.KEPT)
     reasons = session.labels(boundaries, keys.KEPT_REASON)
-    left_out = kept.codes == kept.names.index(KEPT_NAMES[1]) if KEPT_NAMES[1] in kept.names else []
-    shares = composition(reasons.codes[left_out], reasons.names, reasons.colors)
+    codes = reasons.codes[_is_left_out(session, boundaries)]
+    shares = composition(codes, reasons.names, reasons.colors)
     return ", ".join(f"{share.name} {share.count:,}" for share in shares)
+
+
+def bring_back(session: Session, ids: Sequence[str]) -> None:
+    """Keep those of the cells that quality control left out."""
+    for boundaries in session.segmentations():
+        outlines = session.outlines(boundaries)
+        rows = outlines.rows_of(list(ids))
+        rows = rows[rows >= 0]
+        rows = rows[_is_left_out(session, boundaries)[rows]]
+        if len(rows):
+            session.relabel(outlines.ids_of(rows), keys.KEPT, KEPT_NAMES[0])
+
+
+def _is_left_out(session: Session, boundaries: str) -> NDArray[np.bool_]:
+    """Say by row what quality control left out."""
+    if keys.KEPT in {column.name for column in session.columns(boundaries)}:
+        kept = session.labels(boundaries, keys.KEPT)
+        if KEPT_NAMES[1] in kept.names:
+            return np.asarray(kept.codes == kept.names.index(KEPT_NAMES[1]))
+    return np.zeros(session.outlines(boundaries).n_rows, dtype=bool)
+
+
+def columns_and_genes(
+    session: Session, boundaries: str
+) -> tuple[tuple[Column, ...], tuple[str, ...]]:
+    """List what cells can be coloured by."""
+    return session.columns(boundaries), session.genes()
+
+
+def distribution(session: Session, coloring: Coloring) -> tuple[str, str, Distribution]:
+    """Give title, unit and values of the number that colours the cells."""
+    numbers = session.numbers(coloring.boundaries, str(coloring.column))
+    return numbers.title, numbers.unit, Distribution.of(numbers.values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QGridLayout, QLabel, QPushButton, QWidget
 from superqt.utils import signals_blocked
 
 from .words import label
@@ -38,17 +38,17 @@ class LimitRow(QWidget):
         self.field.setKeyboardTracking(False)
         self.field.setValue(limit.value)
         self.told = QLabel()
-        self.told.setWordWrap(True)
         self.use = QPushButton("Use")
         self.use.setToolTip("Use this limit in the next run of quality control")
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        name = QLabel(label(limit.parameter))
-        name.setWordWrap(True)
-        row.addWidget(name, 2)
-        row.addWidget(self.field, 1)
-        row.addWidget(self.told, 2)
-        row.addWidget(self.use)
+        self.field.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(2)
+        grid.addWidget(QLabel(label(limit.parameter)), 0, 0, 1, 3)
+        grid.addWidget(self.field, 1, 0)
+        grid.addWidget(self.told, 1, 1)
+        grid.addWidget(self.use, 1, 2)
+        grid.setColumnStretch(1, 1)
         self.field.valueChanged.connect(self._on_value)
         self.use.clicked.connect(self._on_use)
         self._tell()

@@ -26,6 +26,13 @@ _FOLLOW_MS = 40
 class NumbersPanel(QWidget):
     """Controls of how a number is shown.
 
+    Parameters
+    ----------
+    parent
+        Qt's.
+    filters
+        Whether what is shown can be filtered by value.
+
     Attributes
     ----------
     limits_changed
@@ -40,7 +47,7 @@ class NumbersPanel(QWidget):
     colormap_changed = Signal(str)
     filter_changed = Signal(float, float)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, filters: bool = True) -> None:
         super().__init__(parent)
         self.bar = ColorBar()
         self.limits = RangeControl("Colour limits")
@@ -62,6 +69,8 @@ class NumbersPanel(QWidget):
         form.addRow("Colours", self.colormap)
         form.addRow("Limits", self.limits)
         form.addRow("Show only", self.only)
+        form.setRowVisible(self.only, filters)
+        self.all_button.setVisible(filters)
         column.addLayout(form)
         column.addWidget(self.told)
         column.addWidget(self.all_button)
