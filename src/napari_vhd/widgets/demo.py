@@ -96,9 +96,11 @@ class _Making:
         )
 
     def _on_step(self, text: str) -> None:
-        if self._bar is not None:
-            self._bar.set_description(text)
-            self._bar.update(1)
+        bar = self._bar
+        if bar is not None:
+            # Drawing lets other news through, the end of the making among them.
+            bar.set_description(text)
+            bar.update(1)
 
     def _end(self) -> None:
         if self._bar is not None:
