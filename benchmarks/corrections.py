@@ -1,6 +1,7 @@
 """Corrections on a sample of any size: new counts, and what an edit costs until it is durable.
 
     python benchmarks/corrections.py [--cells 12000] [--genes 18000] [--edits 200] [--no-overlap]
+                                     [--entries 100000]
 
 Makes a run folder without engines (`synthetic_run.py`) and prints one JSON object on its last line.
 Times are CPU seconds of this process where the name says so: others may use the machine.
@@ -13,13 +14,18 @@ import json
 import os
 import tempfile
 import time
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import shapely
 import synthetic_run
 
 from napari_vhd import keys
+from napari_vhd.corrections import ledger
+from napari_vhd.corrections.correction import Correction
+from napari_vhd.corrections.ledger import row_of
 from napari_vhd.corrections.outlines import Outlines
 from napari_vhd.corrections.recount import Counter
 from napari_vhd.session import Session
@@ -31,6 +37,8 @@ if TYPE_CHECKING:
     from napari_vhd.io.store import RunStore
 
 FULL_REPEATS = 3
+LASSOS = 40
+LABELS = "own labels"
 
 
 def main() -> None:
@@ -39,6 +47,7 @@ def main() -> None:
     parser.add_argument("--cells", type=int, default=12_000)
     parser.add_argument("--genes", type=int, default=18_000)
     parser.add_argument("--edits", type=int, default=200)
+    parser.add_argument("--entries", type=int, default=100_000, help="of the large ledger")
     parser.add_argument("--no-overlap", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -50,6 +59,8 @@ def main() -> None:
         figures: dict[str, Any] = {"cells": options.cells, "genes": options.genes}
         figures |= counts_figures(store, options.edits)
         figures |= session_figures(store, options.edits)
+        figures |= label_figures(store, options.edits)
+        figures |= ledger_figures(store, options.entries)
     figures["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(json.dumps(figures))
 
@@ -140,6 +151,91 @@ def session_figures(store: RunStore, edits: int) -> dict[str, Any]:
         "edit_to_durable_and_counted_wall_ms_p50_p99": spread(wall),
         "card_of_an_edited_cell_cpu_ms_p50_p99": spread(card),
     }
+
+
+def label_figures(store: RunStore, edits: int) -> dict[str, Any]:
+    """Measure relabelling through a session: durable, and the codes patched, when it returns."""
+    with Session.open(store.run_dir, author="ab") as session:
+        session.make_label_set(LABELS, ["good", "bad"])
+        session.labels(keys.PROSEG, LABELS)
+        cells = session.outlines(keys.PROSEG).live_ids()
+        rng = np.random.default_rng(3)
+        figures: dict[str, Any] = {}
+        for name, many in (("relabel_one", 1), ("lasso_5000", 5000)):
+            cpu, wall, undone = [], [], []
+            for number in range(edits if many == 1 else LASSOS):
+                start = int(rng.integers(0, max(len(cells) - many, 1)))
+                chosen, value = cells[start : start + many], ("good", "bad")[number % 2]
+                started = time.perf_counter()
+                cpu.append(cpu_ms(lambda c=chosen, v=value: session.relabel(c, LABELS, v)))
+                wall.append(1e3 * (time.perf_counter() - started))
+                if number % 4 == 0:
+                    undone.append(cpu_ms(session.undo))
+            figures |= {
+                f"{name}_cpu_ms_p50_p99": spread(cpu),
+                f"{name}_wall_ms_p50_p99": spread(wall),
+                f"undo_{name}_cpu_ms_p50_p99": spread(undone),
+            }
+    return figures
+
+
+def ledger_figures(store: RunStore, number: int) -> dict[str, Any]:
+    """Measure opening a ledger of many corrections, and undoing one of them."""
+    path = store.run_dir / keys.LEDGER
+    fill(store, number)
+    started = time.process_time()
+    entries = ledger.read_entries(path)
+    read = time.process_time() - started
+    opened = time.process_time()
+    with Session.open(store.run_dir, author="ab") as session:
+        session.labels(keys.PROSEG, LABELS)
+        opened = time.process_time() - opened
+        old = [entry.entry_id for entry in entries[-number :: max(number // 50, 1)]]
+        reverts = [cpu_ms(lambda one=one: session.revert(one)) for one in old]
+        undone = [cpu_ms(session.undo) for _ in range(50)]
+        history = cpu_ms(session.history)
+    return {
+        "ledger_entries": len(entries),
+        "ledger_mb": round(path.stat().st_size / 2**20, 1),
+        "read_ledger_cpu_s": round(read, 2),
+        "open_ledger_and_labels_cpu_s": round(opened, 2),
+        "undo_one_cpu_ms_p50_p99": spread(undone),
+        "revert_an_old_one_cpu_ms_p50_p99": spread(reverts),
+        "history_cpu_ms": round(history),
+    }
+
+
+def fill(store: RunStore, number: int) -> None:
+    """Write many corrections, as single clicks would have: labels, and one outline in fifty."""
+    with Session.open(store.run_dir, author="ab") as session:
+        session.labels(keys.PROSEG, LABELS)
+        outlines = session.outlines(keys.PROSEG)
+        cells = outlines.live_ids()
+        epoch = session.editor.reviewed.segmentation(keys.PROSEG).epoch
+        parents: tuple[str, ...] = session.editor.history.heads
+        order = max(entry.order for entry in session.entries())
+        rng = np.random.default_rng(4)
+        rows = []
+        for one in range(number):
+            cell = cells[int(rng.integers(len(cells)))]
+            made = Correction(
+                *("relabel", keys.PROSEG, LABELS, (cell,), ("good",), (("good", "bad")[one % 2],))
+            )
+            if one % 50 == 0:
+                shape = outlines.geometry(cell)
+                drawn = {cell: shapely.to_wkb(shape.buffer(0.5))}
+                made = Correction(
+                    "redraw",
+                    keys.PROSEG,
+                    cell_ids=(cell,),
+                    outlines_before={cell: shapely.to_wkb(shape)},
+                    outlines_after=drawn,
+                )
+            entry_id = uuid.uuid4().hex
+            order += 1
+            rows.append((row_of(made, "ab", entry_id, parents, epoch, order), None))
+            parents = (entry_id,)
+        session.editor.merge(rows)
 
 
 def edited(counter: Counter, outlines: Outlines, cell: str, by_px: float) -> float:

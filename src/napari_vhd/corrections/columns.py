@@ -266,7 +266,9 @@ class LabelColumn:
 
     def _push(self, entry: Entry) -> tuple[str | None, ...]:
         """Put a relabel on its cells; gives them, by the id they have now."""
-        self._register(dict.fromkeys(entry.correction.after))
+        after = entry.correction.after
+        if len(after) != 1 or after[0] not in self._code:
+            self._register(dict.fromkeys(after))
         ids = self._segmentation.resolved(entry)
         for place, cell in enumerate(ids):
             if cell is not None:

@@ -44,6 +44,7 @@ class History:
 
     def __init__(self) -> None:
         self._entries: list[Entry] = []
+        self._last: tuple[int, str, str] = (0, "", "")
         self._by_id: dict[str, Entry] = {}
         self._off: set[str] = set()
         self._switches: dict[str, list[Entry]] = {}
@@ -92,11 +93,13 @@ class History:
         if entry.entry_id in self._by_id:
             return []
         self._by_id[entry.entry_id] = entry
-        if self._entries and entry.key < self._entries[-1].key:
+        key = entry.key
+        if key < self._last:
             insort(self._entries, entry, key=lambda one: one.key)
             self._stale_stacks = True
         else:
             self._entries.append(entry)
+            self._last = key
             if not self._stale_stacks:
                 self._stack(entry)
         for parent in entry.parents:

@@ -26,10 +26,14 @@ if TYPE_CHECKING:
 
 __all__ = ["APPLICATION_ID", "SCHEMA_VERSION", "Ledger", "check", "create"]
 
+Row = tuple[Any, ...]
+KeptRow = tuple[Row, bytes | None]
+
 COLUMNS = (
     "entry_id, ord, time, author, kind, boundaries, column_name, cell_ids, before, after, "
     "outlines, note, parents, epoch, program, kept"
 )
+_ONE_PARENT = len('["0123456789abcdef0123456789abcdef"]')
 _INSERT = f"INSERT INTO entry (seq, checksum, {COLUMNS}) VALUES ({', '.join('?' * 18)})"
 _SELECT = f"SELECT seq, checksum, {COLUMNS} FROM entry WHERE seq > ? ORDER BY seq"
 
@@ -138,12 +142,11 @@ class Ledger:
         LedgerError
             Where it could not be written; nothing has changed.
         """
-        time = datetime.now(UTC).isoformat(timespec="milliseconds")
-        row = _row(correction, author, entry_id, tuple(parents), epoch, kept, time)
+        row = row_of(correction, author, entry_id, parents, epoch, kept=kept)
         others, (entry,) = self._write([(row, kept)])
         return others, entry
 
-    def take_in(self, rows: Iterable[tuple[tuple[Any, ...], bytes | None]]) -> list[Entry]:
+    def take_in(self, rows: Iterable[KeptRow]) -> list[Entry]:
         """Append rows of another ledger whose entries are not here; in one transaction.
 
         Returns
@@ -154,7 +157,7 @@ class Ledger:
         others, own = self._write(list(rows), skip_known=True)
         return [*others, *own]
 
-    def rows(self) -> Iterator[tuple[tuple[Any, ...], bytes | None]]:
+    def rows(self) -> Iterator[KeptRow]:
         """Give every row as it would stand in another ledger, with its kept outlines."""
         kept = dict(self._connection.execute("SELECT entry_id, body FROM outline"))
         for row in self._connection.execute(f"SELECT {COLUMNS} FROM entry ORDER BY seq"):
@@ -172,7 +175,7 @@ class Ledger:
         self._connection.close()
 
     def _write(
-        self, rows: list[tuple[tuple[Any, ...], bytes | None]], *, skip_known: bool = False
+        self, rows: list[KeptRow], *, skip_known: bool = False
     ) -> tuple[list[Entry], list[Entry]]:
         """Append rows in one transaction, after taking in what others wrote."""
         if self.read_only:
@@ -203,9 +206,7 @@ class Ledger:
     def _tip(self) -> tuple[int, str]:
         return self._seq, self._checksum
 
-    def _unknown(
-        self, rows: list[tuple[tuple[Any, ...], bytes | None]]
-    ) -> list[tuple[tuple[Any, ...], bytes | None]]:
+    def _unknown(self, rows: list[KeptRow]) -> list[KeptRow]:
         """Leave out rows that are here already.
 
         Raises
@@ -222,7 +223,7 @@ class Ledger:
                 )
         return [(row, kept) for row, kept in rows if row[0] not in own]
 
-    def _insert(self, row: tuple[Any, ...], kept: bytes | None, *, renumber: bool) -> Entry:
+    def _insert(self, row: Row, kept: bytes | None, *, renumber: bool) -> Entry:
         """Insert one row behind the newest."""
         if renumber:
             row = (row[0], self._order + 1, *row[2:])
@@ -299,40 +300,43 @@ def read_entries(path: Path) -> list[Entry]:
         return Ledger(path, connection, "").read_new()
 
 
-def entry_of(seq: int, checksum: str, row: tuple[Any, ...]) -> Entry:
+def entry_of(seq: int, checksum: str, row: Row) -> Entry:
     """Make an entry from the fields of its row."""
     before, after = parts.unpack_outlines(row[10])
     made = Correction(
         row[4],
         row[5],
         row[6],
-        tuple(parts.unpack(row[7])),
+        parts.unpack_names(row[7]),
         parts.unpack_values(row[8]),
         parts.unpack_values(row[9]),
         before,
         after,
         row[11],
     )
-    parents = tuple(parts.unpack(row[12]))
+    seen = row[12]
+    # Nearly always one id, and another each time.
+    plain = len(seen) == _ONE_PARENT and isinstance(seen, str)
+    parents = (seen[2:-2],) if plain else tuple(parts.unpack(seen))
     return Entry(row[0], seq, row[1], row[2], row[3], made, parents, row[13], row[14], checksum)
 
 
-def _row(
+def row_of(
     correction: Correction,
     author: str,
     entry_id: str,
-    parents: tuple[str, ...],
+    parents: Sequence[str],
     epoch: str,
-    kept: bytes | None,
-    time: str,
-) -> tuple[Any, ...]:
-    """Give the fields of a row, in the order of `COLUMNS`."""
+    order: int = 0,
+    kept: bytes | None = None,
+) -> Row:
+    """Give the fields of a row, in the order of `COLUMNS`, with the time that it is now."""
     from napari_vhd import __version__
 
     return (
         entry_id,
-        0,
-        time,
+        order,
+        datetime.now(UTC).isoformat(timespec="milliseconds"),
         author,
         correction.kind,
         correction.boundaries,

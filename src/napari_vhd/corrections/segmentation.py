@@ -191,39 +191,64 @@ class Segmentation:
         """Give cells the outline of the last entry in force."""
         import shapely
 
+        cells = list(dict.fromkeys(cells))
+        old = self._now(cells)
+        for cell, shape in zip(cells, old, strict=True):
+            self._base.setdefault(cell, shape)
+        base = _shapes([self._base[cell] for cell in cells])
+        new = self._decided(cells, base)
+        was, wanted, computed = (shapely.to_wkb(shapes).tolist() for shapes in (old, new, base))
+        self._compare(cells, new, base, [a != b for a, b in zip(wanted, computed, strict=True)])
         rows: list[int] = []
         before: list[Any] = []
-        for cell in dict.fromkeys(cells):
-            if cell not in self._base:
-                row = self.outlines.row_of(cell)
-                self._base[cell] = self.outlines.geometry(cell) if row >= 0 else None
-            old, new = self._now(cell), self._base[cell]
-            for entry, wkb in reversed(self._stacks.get(cell, [])):
-                if self._history.active(entry.entry_id):
-                    new = None if wkb is None else shapely.from_wkb(wkb)
-                    break
-            self._compare(cell, new)
-            if _same(old, new):
+        for place, cell in enumerate(cells):
+            # Vertex by vertex: an outline that only looks the same is another.
+            if was[place] == wanted[place]:
                 continue
-            row = self.outlines.remove(cell) if new is None else self.outlines.put(cell, new)
+            shape = new[place]
+            row = self.outlines.remove(cell) if shape is None else self.outlines.put(cell, shape)
             self._rows[cell] = int(row)
             rows.append(int(row))
-            before.append(old)
+            before.append(old[place])
         return Moved(tuple(rows), tuple(before))
 
-    def _compare(self, cell: str, new: Any) -> None:
-        """Note whether a cell is as computed."""
-        base = self._base[cell]
-        if _same(new, base):
+    def _decided(self, cells: Sequence[str], base: NDArray[Any]) -> NDArray[Any]:
+        """Outlines of cells by the last entry in force, as computed where there is none."""
+        import shapely
+
+        new, drawn = base.copy(), {}
+        for place, cell in enumerate(cells):
+            for entry, wkb in reversed(self._stacks.get(cell, [])):
+                if self._history.active(entry.entry_id):
+                    new[place] = None
+                    if wkb is not None:
+                        drawn[place] = wkb
+                    break
+        if drawn:
+            new[list(drawn)] = shapely.from_wkb(list(drawn.values()))
+        return new
+
+    def _compare(
+        self, cells: Sequence[str], new: NDArray[Any], base: NDArray[Any], differs: Sequence[bool]
+    ) -> None:
+        """Note which cells are as computed."""
+        import shapely
+
+        centres = [shapely.get_coordinates(shapely.centroid(_or_nowhere(x))) for x in (new, base)]
+        for place, cell in enumerate(cells):
             self._edited.pop(cell, None)
             self._places.pop(cell, None)
-            return
-        self._edited[cell] = new
-        centres = [shape.centroid for shape in (new, base) if shape is not None]
-        self._places[cell] = [(centre.x, centre.y) for centre in centres]
+            if differs[place]:
+                self._edited[cell] = new[place]
+                both = [tuple(centre[place].tolist()) for centre in centres]
+                self._places[cell] = [(x, y) for x, y in both if x == x]
 
-    def _now(self, cell: str) -> Any:
-        return self.outlines.geometry(cell) if self.outlines.row_of(cell) >= 0 else None
+    def _now(self, cells: Sequence[str]) -> NDArray[Any]:
+        """Outlines as they are, None where a cell is gone."""
+        rows = self.outlines.rows_of(cells)
+        found = np.full(len(cells), None, dtype=object)
+        found[rows >= 0] = self.outlines.geometries(rows[rows >= 0])
+        return found
 
 
 def fingerprint(ids: Sequence[str], outlines: Outlines) -> str:
@@ -238,11 +263,19 @@ def fingerprint(ids: Sequence[str], outlines: Outlines) -> str:
     return made.hexdigest()
 
 
-def _same(one: Any, other: Any) -> bool:
-    """Say whether two outlines are the same, vertex by vertex."""
-    if one is None or other is None:
-        return one is other
-    return bool(one.wkb == other.wkb)
+def _shapes(shapes: Sequence[Any]) -> NDArray[Any]:
+    """Make an array of outlines, None where there is none."""
+    found = np.full(len(shapes), None, dtype=object)
+    found[:] = shapes
+    return found
+
+
+def _or_nowhere(shapes: NDArray[Any]) -> NDArray[Any]:
+    """Put a point nowhere in the place of missing outlines, so that each has a centroid."""
+    import shapely
+
+    missing = shapely.is_missing(shapes)
+    return np.where(missing, shapely.Point(np.nan, np.nan), shapes) if missing.any() else shapes
 
 
 def _pair_key(pair: tuple[Entry, bytes | None]) -> tuple[int, str, str]:
