@@ -14,6 +14,7 @@ from .column_choice import Choice
 if TYPE_CHECKING:
     from napari_vhd.session import Session
 
+_DOMINANT_GROUP = "Dominant type"
 _DOMINANT = {
     keys.FLASHDECONV_DOMINANT: "Dominant type (FlashDeconv)",
     keys.RCTD_DOMINANT: "Dominant type (RCTD)",
@@ -31,7 +32,11 @@ def bin_choices(session: Session, size_um: int) -> tuple[list[Choice], tuple[str
     bins = session.source.bins(size_um)
     if bins is None:
         return None
-    groups: dict[str, list[Choice]] = {"": [Choice(TOTAL, "Total counts")]}
+    groups: dict[str, list[Choice]] = {
+        "": [Choice(TOTAL, "Total counts")],
+        _DOMINANT_GROUP: [],
+        **{group: [] for group in _PREFIXES.values()},
+    }
     for name, values in bins.obs.items():
         choice = _choice(str(name), values)
         if choice is not None:
@@ -44,7 +49,7 @@ def _choice(name: str, values: pd.Series) -> Choice | None:
     if name in _LEFT_OUT:
         return None
     if name in _DOMINANT:
-        return Choice(name, _DOMINANT[name], "Dominant type")
+        return Choice(name, _DOMINANT[name], _DOMINANT_GROUP)
     for prefix, group in _PREFIXES.items():
         if name.startswith(prefix):
             return Choice(name, name.removeprefix(prefix).replace("_", " "), group)

@@ -58,6 +58,7 @@ class ColumnChoice(QComboBox):
         self.setCompleter(self._completer)
         self._completer.activated.connect(self._on_title)
         self.activated.connect(self._on_activated)
+        self.lineEdit().returnPressed.connect(self._on_return)
         self.lineEdit().editingFinished.connect(self._restore)
         self.lineEdit().setPlaceholderText("type to search")
         self._current = ""
@@ -83,6 +84,15 @@ class ColumnChoice(QComboBox):
         """Key of the current choice."""
         return self._current
 
+    def offered(self) -> list[str]:
+        """Keys of all choices."""
+        found = (self.itemData(place) for place in range(self.count()))
+        return [str(key) for key in found if key is not None]
+
+    def choose(self, key: str) -> None:
+        """Choose, as a person does."""
+        self._on_activated(self.findData(key))
+
     def set_current(self, key: str) -> None:
         """Show a choice as the current one."""
         self._current = key
@@ -102,12 +112,23 @@ class ColumnChoice(QComboBox):
     def _on_title(self, title: str) -> None:
         self._on_activated(self.findText(title, Qt.MatchFlag.MatchExactly))
 
+    def _on_return(self) -> None:
+        """Take the first of what fits what is typed, where none of it was picked."""
+        popup = self._completer.popup()
+        picked = popup.isVisible() and popup.currentIndex().isValid()
+        if picked or self.currentText() == self.itemText(self.currentIndex()):
+            return
+        first = self._completer.completionModel().index(0, 0)
+        popup.hide()
+        if first.isValid() and self.currentText():
+            self._on_title(str(first.data()))
+        else:
+            self._restore()
+
     def _restore(self) -> None:
         """Show the current choice again where what is typed is none."""
-        place = self.findText(self.currentText(), Qt.MatchFlag.MatchFixedString)
-        if place >= 0 and self.itemData(place) is not None and self.hasFocus():
-            self._on_activated(place) if self.itemData(place) != self._current else None
-        self.set_current(self._current)
+        if not self._completer.popup().isVisible():  # else something may be picked yet
+            self.set_current(self._current)
 
 
 class GeneField(QLineEdit):
