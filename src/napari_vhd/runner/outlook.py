@@ -6,23 +6,23 @@ same folder. Nothing heavy is imported and nothing is computed.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError, VhdError
-from napari_vhd.io import region_size, versions
+from napari_vhd.io import region_size
 from napari_vhd.io.store import RunStore
-from napari_vhd.stages import pipeline
+from napari_vhd.stages import pipeline, proseg
 
-from . import run
+from . import estimate, run
+from .estimate import NO_ESTIMATE, Estimate
 from .events import Record
 from .runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
     from typing import Any
 
     from napari_vhd.config import RunConfig
@@ -32,45 +32,6 @@ if TYPE_CHECKING:
     from .plan import Step
 
 Status = Literal["done", "stale", "missing", "left out"]
-
-# Seconds and MB that a stage takes: fixed, and for 100,000 2 µm bins under tissue. Measured on the
-# simulated sample (45,469 bins, 2 cores); real ones differ, which is why earlier runs come first.
-_RATES: Mapping[str, tuple[float, float, float, float]] = {
-    "read": (1, 0.2, 500, 10),
-    "region": (1, 1.5, 500, 300),
-    "patches": (1.5, 0.2, 450, 50),
-    "stardist": (9, 22, 1100, 500),
-    "proseg": (10, 330, 400, 500),
-    "boundaries": (2, 2, 500, 100),
-    "aggregation": (3, 12, 600, 300),
-    "qc": (3, 3, 600, 200),
-    "neighbors": (2, 2, 500, 100),
-    "domains": (15, 70, 1200, 300),
-    "flashdeconv": (4, 5, 550, 300),
-    "rctd": (20, 40, 1200, 900),
-    "celltypist": (10, 15, 700, 300),
-    "enrichment": (12, 40, 900, 300),
-}
-_RATE_BINS = 100_000
-_BINS = f"{keys.BIN_SIZES_UM[0]} µm bins"
-_RUNS_LOOKED_AT = 20
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """About what a stage will take.
-
-    Attributes
-    ----------
-    seconds, memory_mb
-        None where there is nothing to estimate from.
-    basis
-        Where it comes from, in words.
-    """
-
-    seconds: float | None = None
-    memory_mb: float | None = None
-    basis: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,7 +63,7 @@ class StageOutlook:
     status: Status
     reason: str = ""
     problem: str = ""
-    estimate: Estimate = Estimate()
+    estimate: Estimate = NO_ESTIMATE
     record: Record | None = None
     figures: tuple[Path, ...] = ()
     needs: tuple[str, ...] = ()
@@ -181,12 +142,16 @@ def look(config: RunConfig, run_dir: Path | None = None) -> Outlook:
     store = None if run_dir is None else RunStore.open(run_dir)
     steps, told = _steps(inputs, store, selection.stages)
     records: Mapping[str, Any] = {} if store is None else store.run()["stages"]
-    earlier = _earlier(config, run_dir)
+    earlier = estimate.earlier_runs(config, run_dir)
+    params = config.to_dict()["params"]
     stages = []
     for stage in pipeline.PIPELINE:
         record = _record(records.get(stage.name))
         step = steps.get(stage.name)
         left = selection.left_out.get(stage.name)
+        about = estimate.estimate(stage.name, params, size, earlier)
+        if stage.name == proseg.STAGE.name:
+            about = estimate.with_nuclei(about, records, size)
         stages.append(
             StageOutlook(
                 stage.name,
@@ -194,7 +159,7 @@ def look(config: RunConfig, run_dir: Path | None = None) -> Outlook:
                 status="left out" if left else step.status if step else "missing",
                 reason=left or (step.reason if step else "has not run yet"),
                 problem="" if left else told or _problem(stage, inputs),
-                estimate=_estimate(stage.name, size, earlier),
+                estimate=about,
                 record=record,
                 figures=_figures(run_dir, record),
                 needs=_needs(stage, selection.stages),
@@ -257,55 +222,3 @@ def _figures(run_dir: Path | None, record: Record | None) -> tuple[Path, ...]:
         return ()
     paths = (run_dir / keys.FIGURES / name for name in record.figures)
     return tuple(path for path in paths if path.is_file())
-
-
-def _earlier(config: RunConfig, run_dir: Path | None) -> list[tuple[float, Mapping[str, Any]]]:
-    """Give the number of 2 µm bins and the records of earlier runs, this run folder first."""
-    folder = Path(config.paths.processed)
-    files = sorted(folder.glob(f"*/{keys.RUN_FILE}"), key=_modified, reverse=True)
-    chosen = files[:_RUNS_LOOKED_AT]
-    if run_dir is not None:
-        chosen.insert(0, run_dir / keys.RUN_FILE)
-    found: list[tuple[float, Mapping[str, Any]]] = []
-    for path in chosen:
-        try:
-            records = versions.read_json(path).get("stages", {})
-            found.append((float(records["region"]["numbers"][_BINS]), records))
-        except (VhdError, OSError, KeyError, TypeError, ValueError, AttributeError):
-            # An earlier run that tells nothing is no reason to stop here.
-            continue
-    return found
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except OSError:
-        return 0.0
-
-
-def _estimate(
-    stage: str, size: RegionSize | None, earlier: Sequence[tuple[float, Mapping[str, Any]]]
-) -> Estimate:
-    """Scale the nearest earlier run, or the measured rates, to the size of the region."""
-    if size is None:
-        return Estimate()
-    fixed_s, rate_s, fixed_mb, rate_mb = _RATES[stage]
-    seconds = fixed_s + rate_s * size.bins / _RATE_BINS
-    memory = fixed_mb + rate_mb * size.bins / _RATE_BINS
-    known = [
-        (bins, records[stage])
-        for bins, records in earlier
-        if stage in records and bins > 0 and records[stage].get("seconds") is not None
-    ]
-    if not known or size.bins <= 0:
-        return Estimate(seconds, memory, "by the size of the region")
-    bins, record = min(known, key=lambda one: abs(math.log(one[0] / size.bins)))
-    before_s = fixed_s + rate_s * bins / _RATE_BINS
-    before_mb = fixed_mb + rate_mb * bins / _RATE_BINS
-    basis = "as the last time" if bins == size.bins else "by an earlier run, scaled to this size"
-    return Estimate(
-        float(record["seconds"]) * seconds / before_s,
-        float(record["peak_rss_mb"]) * memory / before_mb,
-        basis,
-    )

@@ -228,7 +228,9 @@ def write_outlines(outlines: NDArray[Any], path: Path) -> None:
     import numpy as np
     import shapely
 
-    kind, coordinates, offsets = shapely.to_ragged_array(outlines)
+    # An empty array has no kind of its own.
+    given = outlines if len(outlines) else np.array([shapely.Polygon()])
+    kind, coordinates, offsets = shapely.to_ragged_array(given)
     parts = {f"offsets_{number}": part for number, part in enumerate(offsets)}
     np.savez(path, kind=int(kind), coordinates=coordinates, **parts)
 
@@ -241,5 +243,5 @@ def read_outlines(path: Path) -> NDArray[np.object_]:
     with np.load(path) as file:
         offsets = tuple(file[f"offsets_{number}"] for number in range(len(file.files) - 2))
         kind = shapely.GeometryType(int(file["kind"]))
-        result: NDArray[np.object_] = shapely.from_ragged_array(kind, file["coordinates"], offsets)
-    return result
+        read: NDArray[np.object_] = shapely.from_ragged_array(kind, file["coordinates"], offsets)
+    return read[~shapely.is_empty(read)]

@@ -37,6 +37,7 @@ class RegionPanel(StepPanel):
 
     step = REGION
     _heard: Session | None = None
+    _shown: tuple[Any, tuple[str, ...]] | None = None
 
     def add_tools(self) -> None:
         """Add the three ways to choose, and what was chosen."""
@@ -90,8 +91,10 @@ class RegionPanel(StepPanel):
             return
         region = sample.region
         self._listen_to(self.control.session)
-        way = _WHOLE if region is None else _NAMED if self.control.region_names else _DRAWN
-        if self.group.checkedId() == -1 or region is not None:
+        if self._shown != (region, self.control.region_names):
+            # Else what the user has just turned to stays, though nothing is drawn yet.
+            self._shown = (region, self.control.region_names)
+            way = _WHOLE if region is None else _NAMED if self.control.region_names else _DRAWN
             self.group.button(way).setChecked(True)
         if self.control.region_names and set(self._checked()) != set(self.control.region_names):
             self._show_list(self._names())

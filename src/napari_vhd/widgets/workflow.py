@@ -93,7 +93,7 @@ class WorkflowDock(QWidget):
         control.outlook_changed.connect(self.refresh)
         control.run_changed.connect(self.refresh)
         self._current = current_of(napari_viewer)
-        self._current.scene_changed.connect(self._on_scene)
+        self._current.region_run_requested.connect(self._on_region_run)
         self.guard = CloseGuard(self, napari_viewer, self.release)
         self.open_step(0)
         self.refresh()
@@ -103,7 +103,7 @@ class WorkflowDock(QWidget):
         control = self.control
         control.outlook_changed.disconnect(self.refresh, missing_ok=True)
         control.run_changed.disconnect(self.refresh, missing_ok=True)
-        self._current.scene_changed.disconnect(self._on_scene, missing_ok=True)
+        self._current.region_run_requested.disconnect(self._on_region_run, missing_ok=True)
         for panel in self.panels:
             panel.release()
 
@@ -162,10 +162,9 @@ class WorkflowDock(QWidget):
         if panel.run_button.isVisible():
             panel.run_button.click()
 
-    def _on_scene(self) -> None:
-        """Go on with the next step once a sample is open."""
-        if self._current.scene is not None and self.step == 0 and not self.control.is_running:
-            self.open_step(0)
+    def _on_region_run(self, _names: tuple[str, ...]) -> None:
+        """Show the step that a run inside regions begins with."""
+        self.open_step(PANELS.index(RegionPanel))
 
     def _on_cancel(self) -> None:
         if self.control.is_running:

@@ -1,13 +1,18 @@
-"""Closing a dock or the window: during a run it is asked first, and all ends cleanly."""
+"""Closing a dock or the window: during a run it is asked first, and all ends cleanly.
+
+Only what ends something asks: a dock that is merely hidden (the eye in its title) comes back by
+the Window menu, and its run goes on.
+"""
 
 from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QWidget
+from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, QWidget
 
+from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.run_control import control_of
 
 if TYPE_CHECKING:
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
 
     from napari_vhd.widgets.run_control import RunControl
 
+# napari's name of the cross in the title of a dock.
+_CROSS = "QTitleBarCloseButton"
 END, GO_ON = "End the run and close", "Go on"
 
 
@@ -52,9 +59,11 @@ class CloseGuard(QObject):
         super().__init__(widget)
         self._widget = widget
         self._control: RunControl = control_of(viewer)
+        self._current = current_of(viewer)
         self._watched: list[QWidget] = []
-        self._let_go = _once(release)
-        let_go = self._let_go
+        let_go = self._let_go = _once(release, self._forget)
+        self._control.run_changed.connect(self._come_first)
+        self._current.scene_changed.connect(self._come_first)
         # A window that goes takes its docks along without a word to them but this one.
         widget.destroyed.connect(lambda: let_go())
         widget.installEventFilter(self)
@@ -68,26 +77,58 @@ class CloseGuard(QObject):
             elif kind == QEvent.Type.DeferredDelete:
                 self._let_go()
             return False
-        if kind == QEvent.Type.Close and self._control.is_running:
+        if isinstance(watched, QDockWidget):
+            if kind == QEvent.Type.ChildAdded:
+                # napari makes another title with another cross when a dock is moved or floats.
+                QTimer.singleShot(0, self._watch)
+            return False
+        if self._control.is_running and self._closes(watched, event):
             if not wants_to_end(self._widget.window()):
                 event.ignore()
                 return True
             self._control.abandon()
         return False
 
+    def _closes(self, watched: QObject, event: QEvent) -> bool:
+        """Whether this is the window being closed, or the cross of the dock being pressed."""
+        kind = event.type()
+        if isinstance(watched, QMainWindow):
+            return bool(kind == QEvent.Type.Close)
+        return kind in (QEvent.Type.MouseButtonRelease, QEvent.Type.KeyRelease)
+
     def _watch(self) -> None:
-        """Watch every dock and window that the widget is in."""
-        parent = self._widget.parentWidget()
+        """Watch the crosses of the docks that the widget is in, and the window."""
+        try:
+            parent = self._widget.parentWidget()
+        except RuntimeError:
+            # The dock went before its new title was looked at.
+            return
         while parent is not None:
-            if isinstance(parent, QDockWidget | QMainWindow) and parent not in self._watched:
-                self._watched.append(parent)
-                parent.installEventFilter(self)
+            found = [parent] if isinstance(parent, QDockWidget | QMainWindow) else []
+            if isinstance(parent, QDockWidget):
+                found += parent.findChildren(QPushButton, _CROSS)
+            for widget in found:
+                if widget not in self._watched:
+                    self._watched.append(widget)
+                    widget.installEventFilter(self)
             parent = parent.parentWidget()
 
+    def _come_first(self) -> None:
+        """Be asked before others who hear of the window's closing and act on it."""
+        for widget in list(self._watched):
+            try:
+                widget.installEventFilter(self)
+            except RuntimeError:
+                self._watched.remove(widget)
 
-def _once(release: Callable[[], None]) -> Callable[[], None]:
+    def _forget(self) -> None:
+        self._control.run_changed.disconnect(self._come_first, missing_ok=True)
+        self._current.scene_changed.disconnect(self._come_first, missing_ok=True)
+
+
+def _once(*deeds: Callable[[], None]) -> Callable[[], None]:
     """Make something that can be told twice, also when parts of the widget are gone."""
-    waiting = [release]
+    waiting = list(deeds)
 
     def let_go() -> None:
         while waiting:
