@@ -233,6 +233,6 @@ class RegionsDock(SceneDock):
 
     def _on_run(self) -> None:
         control_of(self.viewer)  # who runs stages, and hears of it
+        raise_dock(self.viewer, "Workflow")
         self._current.region_run_requested.emit(self.table.chosen)
         self.region_run_requested.emit(self.table.chosen)
-        raise_dock(self.viewer, "Workflow")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
@@ -200,8 +200,11 @@ class RegionTable(QTableView):
         names = [row.name for row in self.rows_model.rows]
         if name not in names:
             return False
-        self.setCurrentIndex(self.rows_model.index(names.index(name), Column.NAME))
-        self.selectRow(names.index(name))
+        row = names.index(name)
+        self.selectRow(row)
+        # Selecting a row makes its first cell the current one, on which Enter chooses a colour.
+        no_more = QItemSelectionModel.SelectionFlag.NoUpdate
+        self.selectionModel().setCurrentIndex(self.rows_model.index(row, Column.NAME), no_more)
         return True
 
     def edit_name(self, name: str) -> None:
@@ -212,7 +215,9 @@ class RegionTable(QTableView):
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Act by keyboard as by mouse."""
         keys = (Qt.Key.Key_Space, Qt.Key.Key_Return, Qt.Key.Key_Enter)
-        if event.key() in keys and self.currentIndex().isValid():
+        # The Enter that ends typing a name comes here, too.
+        types = self.state() == QAbstractItemView.State.EditingState
+        if event.key() in keys and self.currentIndex().isValid() and not types:
             if self.currentIndex().column() in (Column.COLOR, Column.EYE):
                 self._act(self.currentIndex())
             else:
