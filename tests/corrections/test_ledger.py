@@ -89,6 +89,14 @@ def test_what_is_written_is_read_back_the_same(book):
     assert book.stat().st_size < 120_000
 
 
+def test_every_commit_is_synced(book):
+    with closing(ledger.Ledger.open(book)) as opened:
+        assert opened._connection.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert opened._connection.execute("PRAGMA fullfsync").fetchone() == (1,)
+        append(opened)
+        assert not opened._connection.in_transaction
+
+
 def test_an_existing_ledger_keeps_its_rows(book):
     ids = filled(book, 3)
     ledger.create(book)

@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 from napari_vhd import keys
 from napari_vhd.corrections import ledger
 from napari_vhd.corrections.cells import reviewed_cells
-from napari_vhd.corrections.correction import SWITCHES
+from napari_vhd.corrections.correction import OUTLINE_KINDS, SWITCHES
 from napari_vhd.corrections.replay import replay
 from napari_vhd.corrections.state import state_hash
 from napari_vhd.exceptions import BadInputError
@@ -56,9 +56,42 @@ class Sitting(RuleBasedStateMachine):
         hashes = {desk.state_hash() for desk in self.desks}
         assert hashes == {state_hash(replay(self.opened, self.path))}
         for desk in self.desks:
+            self.check_labels(desk)
             self.check_counts(desk)
             desk.editor.close()
         shutil.rmtree(self.folder)
+
+    def check_labels(self, desk: Any) -> None:
+        """Labels are what going through all corrections in force, one by one, gives."""
+        history, outlines = desk.editor.history, desk.outlines(keys.PROSEG)
+        computed = desk.labels(keys.PROSEG, TYPE, computed=True)
+        names = [*computed.names, None]
+        ids = outlines.ids_of(range(outlines.n_rows))
+        labels = {cell: names[code] for cell, code in zip(ids, computed.codes, strict=True)}
+        authors = dict.fromkeys(labels, "")
+        shapes: dict[str, Any] = {}
+        for entry in history.entries:
+            made = entry.correction
+            if not history.active(entry.entry_id):
+                continue
+            if made.kind == "relabel" and made.column == TYPE:
+                labels |= dict(zip(made.cell_ids, made.after, strict=True))
+                authors |= dict.fromkeys(made.cell_ids, entry.author)
+            elif made.kind == "rename_category":
+                for cell in [cell for cell in ids if labels[cell] == made.before[0]]:
+                    labels[cell], authors[cell] = made.after[0], entry.author
+            elif made.kind in OUTLINE_KINDS:
+                shapes |= made.outlines_after
+        now = desk.labels(keys.PROSEG, TYPE)
+        cells = reviewed_cells(self.sdata()[keys.CELLS], desk.editor.reviewed, desk.radius_um)
+        by = cells.obs.get(keys.reviewed_by(TYPE))
+        for row, cell in enumerate(ids):
+            if outlines.alive[row]:
+                assert [*now.names, None][now.codes[row]] == labels[cell]
+                assert by is None or by[cell] == authors[cell]
+            if cell in shapes:
+                assert bool(outlines.alive[row]) == (shapes[cell] is not None)
+                assert shapes[cell] in (None, outlines.geometries([row])[0].wkb)
 
     def check_counts(self, desk: Any) -> None:
         """The table of reviewed cells is what counting all outlines anew gives."""
