@@ -82,9 +82,21 @@ def _valid(cells: np.ndarray) -> np.ndarray:
 
 def test_lasso_takes_cells_by_their_centroid(outlines: Outlines, cells: np.ndarray) -> None:
     lasso = shapely.Point(400, 400).buffer(250)
-    inside = shapely.contains(lasso, shapely.centroid(cells))
+    inside = shapely.contains(lasso, shapely.points(outlines.centroids))
     np.testing.assert_array_equal(outlines.within(lasso), np.flatnonzero(inside))
     assert not len(outlines.within(shapely.Polygon()))
+
+
+def test_centroids_are_the_centres_of_mass_far_from_the_origin_too() -> None:
+    round_ones = [shapely.Point(30_000 + 40 * i, 50_000).buffer(17, 5) for i in range(50)]
+    hole = round_ones[3].difference(shapely.Point(30_125, 50_003).buffer(4))
+    several = shapely.MultiPolygon([shapely.box(0, 0, 2, 2), shapely.box(10, 0, 16, 3)])
+    cells = np.array([*round_ones, hole, shapely.reverse(hole), several], dtype=object)
+    centroids = Outlines("a", _ids(len(cells)), cells).centroids
+    expected = shapely.get_coordinates(shapely.centroid(cells))
+    np.testing.assert_allclose(centroids, expected, atol=1e-6, rtol=0)
+    flat = Outlines("a", ["x"], [shapely.Polygon([(0, 0), (4, 0), (2, 0)])])
+    assert flat.centroids.tolist() == [[2.0, 0.0]]
 
 
 def test_touching_takes_cells_by_their_outline() -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .box_index import BoxIndex
-from .rings import Rings, holds, to_geometries, to_rings
+from .rings import Rings, centroids_of, holds, room_for, to_geometries, to_rings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -64,10 +64,12 @@ class Outlines:
         rings = to_rings(given)
         self._alive = _Rows(np.diff(rings.row_stop, prepend=0) > 0)
         self._bounds = _Rows(shapely.bounds(given).reshape(-1, 4))
-        self._centroids = _Rows(shapely.get_coordinates(shapely.centroid(_present(given))))
+        centroids, bounds = centroids_of(rings), self._bounds.values
+        middle = (bounds[:, :2] + bounds[:, 2:]) / 2
+        self._centroids = _Rows(np.where(np.isnan(centroids), middle, centroids))
         self._areas = _Rows(np.nan_to_num(shapely.area(given)))
         self._multi = _Rows(rings.multi)
-        self._coords = _Rows(rings.coords)
+        self._coords = _Rows(rings.coords, within=rings.coords.base)
         self._ring_start = _Rows(np.concatenate([[0], rings.stop])[:-1].astype(np.int64))
         self._ring_stop = _Rows(rings.stop)
         self._shell = _Rows(rings.shell)
@@ -237,7 +239,7 @@ class Outlines:
         given = np.array([geometry], dtype=object)
         rings = to_rings(given)
         if not len(rings.stop):
-            raise ValueError(f"{self.name}: cell {cell!r} was given an outline that is no polygon")
+            raise ValueError(f"{self.name}: cell {cell!r}: an outline is no polygon: it is empty")
         with self.lock:
             row = self._row_of.get(cell, -1)
             if row < 0:
@@ -300,13 +302,13 @@ class Outlines:
 class _Rows:
     """An array that grows at the end; memory that is only set aside costs nothing until written."""
 
-    def __init__(self, values: NDArray[Any]) -> None:
+    def __init__(self, values: NDArray[Any], within: NDArray[Any] | None = None) -> None:
         self._length = len(values)
-        self._buffer = np.empty((self._room(), *values.shape[1:]), dtype=values.dtype)
+        if within is not None:
+            self._buffer = within
+            return
+        self._buffer = np.empty((room_for(self._length), *values.shape[1:]), dtype=values.dtype)
         self._buffer[: self._length] = values
-
-    def _room(self) -> int:
-        return self._length + self._length // 2 + 1024
 
     @property
     def values(self) -> NDArray[Any]:
@@ -316,8 +318,8 @@ class _Rows:
         more = np.asarray(more)
         stop = self._length + len(more)
         if stop > len(self._buffer):
-            self._length, old = stop, self.values
-            self._buffer = np.empty((self._room(), *old.shape[1:]), dtype=old.dtype)
+            old = self.values
+            self._buffer = np.empty((room_for(stop), *old.shape[1:]), dtype=old.dtype)
             self._buffer[: len(old)] = old
         self._buffer[stop - len(more) : stop] = more
         self._length = stop
@@ -328,13 +330,3 @@ def _ranges(start: Rows, stop: Rows) -> Rows:
     lengths = stop - start
     ends = np.cumsum(lengths)
     return np.arange(ends[-1] if len(ends) else 0) + np.repeat(start - ends + lengths, lengths)
-
-
-def _present(geometries: NDArray[Any]) -> NDArray[Any]:
-    """Put a point nowhere in the place of missing or empty outlines: one centroid for each row."""
-    import shapely
-
-    missing = shapely.is_missing(geometries) | shapely.is_empty(geometries)
-    if not missing.any():
-        return geometries
-    return np.where(missing, shapely.Point(np.nan, np.nan), geometries)

@@ -46,7 +46,7 @@ class Background:
         self.images: list[Layer] = []
         self.bins: dict[int, tuple[str, Layer]] = {}
         frame = prepared.frame
-        metadata = {"name": scene.metadata.image_name}
+        metadata = scene.metadata.of(scene.metadata.image_name)
         if prepared.slide is not None:
             self.images.append(image_layer(prepared.slide, frame, SLIDE))
         if prepared.image is not None:

@@ -147,6 +147,8 @@ class BoundariesLayer:
             column[known] = values[rows[known]]
             features[name] = column
         self.layer.features = pd.DataFrame(features)
+        # By these napari-spatialdata knows which shape is which cell.
+        self.layer.metadata.update({"indices": features["id"], "_n_indices": len(rows)})
         self._lock()
 
     def _lock(self) -> None:

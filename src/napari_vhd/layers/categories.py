@@ -10,7 +10,7 @@ import numpy as np
 from .views import forget_coarsest, reread, views
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from napari.layers import Labels as LabelsLayer
     from numpy.typing import NDArray
@@ -161,6 +161,8 @@ class CategoryLayer:
         Of the layer.
     metadata
         Of the layer.
+    recolored
+        Told the column that somebody else, napari-spatialdata for one, gave the layer's colours.
 
     Attributes
     ----------
@@ -171,11 +173,17 @@ class CategoryLayer:
     """
 
     def __init__(
-        self, raster: CellRaster, frame: Frame, name: str, metadata: dict[str, Any]
+        self,
+        raster: CellRaster,
+        frame: Frame,
+        name: str,
+        metadata: dict[str, Any],
+        recolored: Callable[[str], None] = lambda _: None,
     ) -> None:
         from napari.layers import Labels
 
         self._raster = raster
+        self._recolored, self._styling = recolored, False
         self.codes: Codes | None = None
         self.hidden: set[str] = set()
         place = frame.picture(raster.left, raster.top, raster.steps[0])
@@ -185,9 +193,11 @@ class CategoryLayer:
             multiscale=True,
             opacity=0.65,
             metadata=metadata,
-            colormap=_colormap((), (), set()),
+            colormap=direct_colormap((), ()),
             **place,
         )
+        self.layer.events.features.connect(self._on_features)
+        self.layer.events.colormap.connect(self._on_colormap)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -216,15 +226,35 @@ class CategoryLayer:
     def restyle(self) -> None:
         """Draw with the colours and the visible categories of now."""
         if self.codes is not None:
-            self.layer.colormap = _colormap(self.codes.names, self.codes.colors, self.hidden)
+            self._styling = True
+            try:
+                codes = self.codes
+                self.layer.colormap = direct_colormap(codes.names, codes.colors, self.hidden)
+            finally:
+                self._styling = False
 
     def refresh(self) -> None:
         """Read the pixels in view again."""
         reread(self.layer)
 
+    def _foreign(self) -> list[str]:
+        """Columns of features that somebody else gave the layer."""
+        return [str(name) for name in self.layer.features if name not in {"index", "category"}]
 
-def _colormap(names: Sequence[str], colors: Sequence[str], hidden: Collection[str]) -> Any:
-    return direct_colormap(names, colors, hidden)
+    def _on_features(self) -> None:
+        """Let napari-spatialdata find colours for none of the pixels: they are no cells' ids.
+
+        Its View widget gives the features of a column, then looks up the ids, then gives colours.
+        With numbers it must find one id, which stands for the background; with names none.
+        """
+        if others := self._foreign():
+            numbers = self.layer.features[others[0]].dtype.kind in "fiu"
+            self.layer.metadata["indices"] = ["0"] if numbers else []
+
+    def _on_colormap(self) -> None:
+        """Take other colours that come with a column of features as a wish for that column."""
+        if not self._styling and self.codes is not None and (others := self._foreign()):
+            self._recolored(others[0])
 
 
 def direct_colormap(

@@ -44,6 +44,8 @@ class CellsLayers:
         Makes the metadata of a layer.
     columns
         Reads further columns of the boundaries, for the features of shapes.
+    recolored
+        As of `napari_vhd.layers.categories.CategoryLayer`.
 
     Attributes
     ----------
@@ -60,13 +62,15 @@ class CellsLayers:
         color: str,
         metadata: Callable[[], dict[str, Any]],
         columns: Callable[[], dict[str, NDArray[np.float32]]],
+        recolored: Callable[[str], None],
     ) -> None:
         self.raster = raster
+        self._recolored = recolored
         self._frame, self._stack, self._title, self._metadata = frame, stack, title, metadata
         self._fills: CategoryLayer | None = None
         self._numbers: ValueLayer | None = None
         self._selection: SelectionLayer | None = None
-        self.lines = OutlineLayer(raster, frame, f"{title} outlines", color, metadata())
+        self.lines = OutlineLayer(raster, frame, f"{title} outlines", color, {})
         stack.add(self.lines.layer, LINES)
         self.shapes = BoundariesLayer(
             raster.outlines, columns, frame, f"{title} shapes", color, metadata()
@@ -83,7 +87,9 @@ class CellsLayers:
     def fills(self) -> CategoryLayer:
         """The Labels layer of categories."""
         if self._fills is None:
-            self._fills = CategoryLayer(self.raster, self._frame, self._title, self._metadata())
+            self._fills = CategoryLayer(
+                self.raster, self._frame, self._title, self._metadata(), self._recolored
+            )
             self._stack.add(self._fills.layer, FILLS)
         return self._fills
 
@@ -92,7 +98,7 @@ class CellsLayers:
         """The Image layer of numbers."""
         if self._numbers is None:
             name = f"{self._title} values"
-            self._numbers = ValueLayer(self.raster, self._frame, name, self._metadata())
+            self._numbers = ValueLayer(self.raster, self._frame, name, {})
             self._stack.add(self._numbers.layer, FILLS)
         return self._numbers
 

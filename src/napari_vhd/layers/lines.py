@@ -61,7 +61,7 @@ class OutlineLayer:
         """Give 1 on a border, else 0."""
         out = np.zeros((bottom - top, right - left), dtype=np.uint8)
         if self.shows(level) and out.size:
-            edges(_with_rim(raster, level, top, bottom, left, right), out)
+            edges(raster.read(level, top, bottom, left, right, rim=True), out)
         return out
 
     def set_color(self, color: str) -> None:
@@ -110,7 +110,7 @@ class SelectionLayer:
         out = np.zeros((bottom - top, right - left), dtype=np.uint8)
         if not out.size or not len(self._rows):
             return out
-        ids = _with_rim(raster, level, top, bottom, left, right)
+        ids = raster.read(level, top, bottom, left, right, rim=True)
         ids = coded(self._chosen, ids)
         if raster.steps[level] < 4:
             edges(ids, out)
@@ -131,24 +131,6 @@ def _thicken(lines: NDArray[np.uint8]) -> None:
     lines[:-1] |= thin[1:]
     lines[:, 1:] |= thin[:, :-1]
     lines[:, :-1] |= thin[:, 1:]
-
-
-def _with_rim(
-    raster: CellRaster, level: int, top: int, bottom: int, left: int, right: int
-) -> NDArray[np.int32]:
-    """Read one pixel farther all round; what lies outside the picture is as what lies beside."""
-    height, width = raster.shape(level)
-    y0, y1, x0, x1 = (
-        max(top - 1, 0),
-        min(bottom + 1, height),
-        max(left - 1, 0),
-        min(right + 1, width),
-    )
-    ids = raster.read(level, y0, y1, x0, x1)
-    missing = ((y0 - top + 1, bottom + 1 - y1), (x0 - left + 1, right + 1 - x1))
-    if missing == ((0, 0), (0, 0)):
-        return np.ascontiguousarray(ids)
-    return np.pad(ids, missing, mode="edge")
 
 
 def _labels(

@@ -69,7 +69,7 @@ class Prepared:
         rasters = {}
         for name in names:
             rasters[name] = CellRaster(session.outlines(name), extent)
-            rasters[name].prepare()
+            rasters[name].prepare(first_view=True)
         first = None
         if names and column is not None:
             chosen = column or first_column(session, names[0])

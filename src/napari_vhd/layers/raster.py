@@ -29,15 +29,17 @@ if TYPE_CHECKING:
 
 FINEST_PX = 0.25
 """Side of a pixel of the finest level, in full-resolution px."""
-TILE = 512
-KEPT_TILES = 160
+TILE = 256
+KEPT_TILES = 256
 # Levels are kept whole from this pixel size on, if all of them stay below so many pixels.
 WHOLE_FROM_PX = 4.0
 WHOLE_PIXELS = 50_000_000
 # The coarsest level is about as large as a small window.
-COARSEST = 600
+COARSEST = 640
 # So many boxes and more are drawn as the one that holds them all.
 MANY = 500
+# Tiles and whole levels hold so many pixels more on each side: outlines look at their neighbours.
+RIM = 1
 
 
 class CellRaster:
@@ -54,6 +56,9 @@ class CellRaster:
     ----------
     outlines
         As given.
+    waits
+        Whether reading a level that is not drawn yet draws it there and then; else a coarser one
+        stands in for it until `prepare` is done.
     left, top
         Corner of the picture, full-resolution px.
     steps
@@ -74,6 +79,9 @@ class CellRaster:
         self._lock = RLock()
         self._tiles: OrderedDict[tuple[int, int, int], Ids] = OrderedDict()
         self._whole: dict[int, Ids] = {}
+        self._first_whole = self._find_first_whole()
+        self._edits = 0
+        self.waits = True
         self._drawn = outlines.bounds.copy()
         self._drawn[~outlines.alive] = np.nan
 
@@ -91,19 +99,23 @@ class CellRaster:
         """Give the coarsest level whose pixels are not larger than `step` px."""
         return max(level for level, own in enumerate(self.steps) if own <= max(step, self.steps[0]))
 
-    @property
-    def prepared(self) -> bool:
-        """Whether the coarse levels are drawn; until then, reading one draws it."""
-        return all(level in self._whole for level in self._kept_whole())
+    def prepare(self, first_view: bool = False) -> None:
+        """Draw the coarse levels and compile what draws; may be called beside the GUI thread.
 
-    def prepare(self) -> None:
-        """Draw the coarse levels and compile what draws; may be called beside the GUI thread."""
-        for level in self._kept_whole():
+        Parameters
+        ----------
+        first_view
+            Only what a view of the whole needs.
+        """
+        levels = list(self._kept_whole())
+        for level in reversed(levels[-1:] if first_view else levels):
             self._whole_level(level)
         self.read(0, 0, 1, 0, 1)
         edges(np.zeros((3, 3), dtype=np.int32), np.zeros((1, 1), dtype=np.uint8))
 
-    def read(self, level: int, top: int, bottom: int, left: int, right: int) -> Ids:
+    def read(
+        self, level: int, top: int, bottom: int, left: int, right: int, *, rim: bool = False
+    ) -> Ids:
         """Give row + 1 of the cell on top at each pixel, 0 where there is none; not to be changed.
 
         Parameters
@@ -112,20 +124,26 @@ class CellRaster:
             Index in `steps`.
         top, bottom, left, right
             Half-open ranges of its pixels, within its shape.
+        rim
+            Give one pixel more on each side.
         """
+        if top >= bottom or left >= right:
+            return np.zeros((max(bottom - top, 0), max(right - left, 0)), dtype=np.int32)
+        if level in self._kept_whole():
+            return self._read_whole(level, (top, bottom, left, right), RIM if rim else 0)
+        more = RIM if rim else 0
+        out = np.empty((bottom - top + 2 * more, right - left + 2 * more), dtype=np.int32)
         with self._lock:
-            if level in self._kept_whole():
-                return self._whole_level(level)[top:bottom, left:right]
-            out = np.zeros((max(bottom - top, 0), max(right - left, 0)), dtype=np.int32)
             for i in range(top // TILE, -(-bottom // TILE)):
                 for j in range(left // TILE, -(-right // TILE)):
-                    tile = self._tile(level, i, j)
-                    y0, x0 = i * TILE, j * TILE
-                    y, x = slice(max(top, y0), min(bottom, y0 + TILE)), slice(max(left, x0), 0)
-                    x = slice(x.start, min(right, x0 + TILE))
-                    part = tile[y.start - y0 : y.stop - y0, x.start - x0 : x.stop - x0]
-                    out[y.start - top : y.stop - top, x.start - left : x.stop - left] = part
-            return out
+                    tile, y0, x0 = self._tile(level, i, j), i * TILE - RIM, j * TILE - RIM
+                    y, x = max(top - more, y0), max(left - more, x0)
+                    y1 = min(bottom + more, y0 + len(tile))
+                    x1 = min(right + more, x0 + len(tile))
+                    part = tile[y - y0 : y1 - y0, x - x0 : x1 - x0]
+                    y, y1, x, x1 = y - top, y1 - top, x - left, x1 - left
+                    out[y + more : y1 + more, x + more : x1 + more] = part
+        return out
 
     def redraw(self, rows: Iterable[int]) -> list[Box]:
         """Draw cells anew that were added, edited or removed; gives the boxes that changed.
@@ -136,8 +154,9 @@ class CellRaster:
             Full-resolution px: where each cell was, and where it is.
         """
         outlines = self.outlines
-        boxes = []
+        boxes: list[Box] = []
         with self._lock, outlines.lock:
+            self._edits += 1
             if outlines.n_rows > len(self._drawn):
                 more = np.full((outlines.n_rows - len(self._drawn), 4), np.nan)
                 self._drawn = np.concatenate([self._drawn, more])
@@ -154,60 +173,80 @@ class CellRaster:
 
     def _redraw_box(self, box: Box) -> None:
         for level, ids in self._whole.items():
-            y0, y1, x0, x1 = self._pixels(level, box)
-            ids[y0:y1, x0:x1] = self._drawn_part(level, y0, y1, x0, x1)
-        for level, i, j in list(self._tiles):
-            y0, y1, x0, x1 = self._pixels(level, box)
-            y0, y1 = max(y0, i * TILE), min(y1, (i + 1) * TILE)
-            x0, x1 = max(x0, j * TILE), min(x1, (j + 1) * TILE)
-            if y0 < y1 and x0 < x1:
-                tile = self._tiles[level, i, j]
-                y, x = slice(y0 - i * TILE, y1 - i * TILE), slice(x0 - j * TILE, x1 - j * TILE)
-                tile[y, x] = self._drawn_part(level, y0, y1, x0, x1)
+            self._redraw_part(level, ids, -RIM, -RIM, box)
+        for (level, i, j), tile in self._tiles.items():
+            self._redraw_part(level, tile, i * TILE - RIM, j * TILE - RIM, box)
 
-    def _pixels(self, level: int, box: Box) -> tuple[int, int, int, int]:
-        step, (height, width) = self.steps[level], self.shape(level)
-        x0, x1 = math.floor((box[0] - self.left) / step), math.ceil((box[2] - self.left) / step)
-        y0, y1 = math.floor((box[1] - self.top) / step), math.ceil((box[3] - self.top) / step)
-        return max(y0, 0), min(y1, height), max(x0, 0), min(x1, width)
+    def _redraw_part(self, level: int, ids: Ids, top: int, left: int, box: Box) -> None:
+        """Draw anew what lies in a box of a piece that begins at a pixel of its level."""
+        step, (height, width) = self.steps[level], ids.shape
+        y0 = max(math.floor((box[1] - self.top) / step) - top, 0)
+        y1 = min(math.ceil((box[3] - self.top) / step) - top, height)
+        x0 = max(math.floor((box[0] - self.left) / step) - left, 0)
+        x1 = min(math.ceil((box[2] - self.left) / step) - left, width)
+        if y0 < y1 and x0 < x1:
+            part = self._drawn_part(level, top + y0, top + y1, left + x0, left + x1)
+            ids[y0:y1, x0:x1] = part
 
     def _kept_whole(self) -> range:
-        first = next(
-            (
-                level
-                for level, step in enumerate(self.steps)
-                if step >= WHOLE_FROM_PX and math.prod(self.shape(level)) <= WHOLE_PIXELS
-            ),
-            len(self.steps) - 1,
-        )
-        return range(first, len(self.steps))
+        return range(self._first_whole, len(self.steps))
+
+    def _find_first_whole(self) -> int:
+        for level, step in enumerate(self.steps):
+            if step >= WHOLE_FROM_PX and math.prod(self.shape(level)) <= WHOLE_PIXELS:
+                return level
+        return len(self.steps) - 1
+
+    def _read_whole(self, level: int, box: tuple[int, int, int, int], more: int) -> Ids:
+        top, bottom, left, right = box
+        ids = self._whole.get(level)
+        if ids is None and not self.waits and (there := [n for n in self._whole if n > level]):
+            # Until it is drawn, pixels of a coarser level.
+            coarser = min(there)
+            times = 2 ** (coarser - level)
+            y, x = (
+                np.arange(low - more, high + more) // times + RIM
+                for low, high in ((top, bottom), (left, right))
+            )
+            return self._whole[coarser][np.ix_(y, x)]
+        if ids is None:
+            ids = self._whole_level(level)
+        off = RIM - more
+        return ids[top + off : bottom + off + 2 * more, left + off : right + off + 2 * more]
 
     def _whole_level(self, level: int) -> Ids:
-        with self._lock:
-            if level not in self._whole:
-                height, width = self.shape(level)
-                self._whole[level] = self._drawn_part(level, 0, height, 0, width)
-            return self._whole[level]
+        """Draw a level, unless it is there; others may read and edit meanwhile."""
+        while level not in self._whole:
+            edits = self._edits
+            height, width = self.shape(level)
+            ids = self._drawn_part(level, -RIM, height + RIM, -RIM, width + RIM)
+            with self._lock:
+                if edits == self._edits:
+                    self._whole.setdefault(level, ids)
+        return self._whole[level]
 
     def _tile(self, level: int, i: int, j: int) -> Ids:
         key = (level, i, j)
         if key in self._tiles:
             self._tiles.move_to_end(key)
             return self._tiles[key]
-        y, x = i * TILE, j * TILE
-        self._tiles[key] = self._drawn_part(level, y, y + TILE, x, x + TILE)
+        y, x = i * TILE - RIM, j * TILE - RIM
+        size = TILE + 2 * RIM
+        self._tiles[key] = self._drawn_part(level, y, y + size, x, x + size)
         if len(self._tiles) > KEPT_TILES:
             self._tiles.popitem(last=False)
         return self._tiles[key]
 
     def _drawn_part(self, level: int, y0: int, y1: int, x0: int, x1: int) -> Ids:
-        ids = np.zeros((max(y1 - y0, 0), max(x1 - x0, 0)), dtype=np.int32)
+        ids = np.zeros((y1 - y0, x1 - x0), dtype=np.int32)
         step, cells = self.steps[level], self.outlines
         left, top = self.left + x0 * step, self.top + y0 * step
         with cells.lock:
             rows = cells.query(left, top, left + (x1 - x0) * step, top + (y1 - y0) * step)
+            # An edit adds vertices and rings, and changes none that are there.
             parts: tuple[Any, ...] = (cells.coords, cells.ring_start, cells.ring_stop)
-            fill(ids, left, top, step, rows, *parts, cells.row_first_ring, cells.row_last_ring)
+            rings = cells.row_first_ring[rows], cells.row_last_ring[rows]
+        fill(ids, left, top, step, rows, *parts, *rings)
         return ids
 
 

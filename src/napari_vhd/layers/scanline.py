@@ -34,17 +34,19 @@ def fill(
         Side of a pixel in full-resolution px.
     rows
         Rows to draw.
-    coords, ring_start, ring_stop, first_ring, last_ring
+    coords, ring_start, ring_stop
         As in `napari_vhd.corrections.outlines.Outlines`.
+    first_ring, last_ring
+        Half-open range of the rings of each of `rows`.
     """
     height, width = ids.shape
     number = np.zeros(height + 1, dtype=np.int64)
     place = np.zeros(height + 1, dtype=np.int64)
     crossings = np.empty(256, dtype=np.float64)
-    for row in rows:
+    for which in range(len(rows)):
         # First how often each line of pixels is crossed, then where.
         low, high = height, 0
-        for ring in range(first_ring[row], last_ring[row]):
+        for ring in range(first_ring[which], last_ring[which]):
             for at in range(ring_start[ring], ring_stop[ring] - 1):
                 y0, y1 = coords[at, 1], coords[at + 1, 1]
                 begin, end = _lines(min(y0, y1), max(y0, y1), top, step, height)
@@ -60,7 +62,7 @@ def fill(
             total += number[line]
         if total > len(crossings):
             crossings = np.empty(2 * total, dtype=np.float64)
-        for ring in range(first_ring[row], last_ring[row]):
+        for ring in range(first_ring[which], last_ring[which]):
             for at in range(ring_start[ring], ring_stop[ring] - 1):
                 x0, y0, x1, y1 = coords[at, 0], coords[at, 1], coords[at + 1, 0], coords[at + 1, 1]
                 begin, end = _lines(min(y0, y1), max(y0, y1), top, step, height)
@@ -82,7 +84,7 @@ def fill(
             for pair in range(start, stop - 1, 2):
                 begin, end = _lines(crossings[pair], crossings[pair + 1], left, step, width)
                 for column in range(begin, end):
-                    ids[line, column] = row + 1
+                    ids[line, column] = rows[which] + 1
 
 
 @numba.njit(cache=True, nogil=True, inline="always")  # type: ignore[untyped-decorator]

@@ -11,6 +11,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_vhd import keys
+from napari_vhd.corrections.catalogue import GENE_PREFIX
 
 from .background import Background
 from .camera import Camera
@@ -120,7 +121,7 @@ class Scene(ViewVerbs, ColorVerbs):
         self._prepared = prepared
         self.frame_: Frame = prepared.frame
         self.camera = Camera(self.viewer, self.frame_)
-        self.metadata = Metadata(self.session)
+        self.metadata = Metadata(self)
         self.background = Background(self, prepared)
         self.cells: dict[str, CellsLayers] = {}
         for (name, raster), color in zip(
@@ -134,6 +135,7 @@ class Scene(ViewVerbs, ColorVerbs):
                 color,
                 partial(self.metadata.of, name),
                 partial(self._shape_columns, name),
+                partial(self._on_recolored, name),
             )
             self.cells[name].lines.layer.visible = len(self.cells) == 1
             self.cells[name].shapes.layer.events.visible.connect(self._on_shapes_visible)
@@ -141,7 +143,18 @@ class Scene(ViewVerbs, ColorVerbs):
             layer.events.visible.connect(self._on_style)
         if prepared.first is not None:
             self._show(prepared.first)
-        self.tasks.ask("metadata", self.metadata.load, lambda _: self.metadata.fill(self.layers))
+        for name, raster in prepared.rasters.items():
+            if not self.tasks.is_direct:
+                raster.waits = False
+                show = partial(self._on_drawn, name)
+                self.tasks.ask(f"raster {name}", raster.prepare, show)
+        self.metadata.begin()
+
+    def _on_drawn(self, boundaries: str, _nothing: Any) -> None:
+        self.cells[boundaries].refresh(outlines=True)
+
+    def _on_active(self, event: Any) -> None:
+        self.metadata.on_active(event)
 
     def _connect(self) -> None:
         session = self.session
@@ -151,6 +164,7 @@ class Scene(ViewVerbs, ColorVerbs):
         session.reloaded.connect(self._on_reloaded)
         for name in ("center", "zoom"):
             getattr(self.camera.changed, name).connect(self._on_camera)
+        self.viewer.layers.selection.events.active.connect(self._on_active)
 
     # What there is
 
@@ -256,6 +270,15 @@ class Scene(ViewVerbs, ColorVerbs):
             if since is not None and number > since:
                 self._patch(news)
 
+    def _on_recolored(self, boundaries: str, column: str) -> None:
+        """Colour by the column that napari-spatialdata was asked for, or as before."""
+        columns = {one.name for one in self.session.columns(boundaries)}
+        gene = f"{GENE_PREFIX}{column}"
+        if column in columns or column in self.session.genes():
+            self.color_by(column if column in columns else gene, boundaries)
+        else:
+            self._color_anew()
+
     def _on_columns_changed(self) -> None:
         """Read the column in view again: it may have other categories or colours."""
         self.tasks.soon(self._color_anew)
@@ -354,6 +377,7 @@ class Scene(ViewVerbs, ColorVerbs):
             self.comparison.end()
             for name in ("center", "zoom"):
                 getattr(self.camera.changed, name).disconnect(self._on_camera)
+            viewer.layers.selection.events.active.disconnect(self._on_active)
             self._mouse.close(viewer)
             self._stack.clear()
             if _SCENES.get(viewer) is self:

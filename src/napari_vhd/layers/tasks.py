@@ -1,4 +1,4 @@
-"""Slow reading beside the window, on one thread; results that nobody waits for are dropped."""
+"""Slow reading beside the window, on its own threads; results nobody waits for are dropped."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     Dispatch = Callable[[Callable[[], None]], None]
+
+# One for what a person waits for, one for what is made ready meanwhile.
+_THREADS = 2
 
 
 class Tasks:
@@ -27,7 +30,7 @@ class Tasks:
 
     def __init__(self, dispatch: Dispatch | None, failed: Callable[[Exception], None]) -> None:
         self._dispatch, self._failed = dispatch, failed
-        self._pool = None if dispatch is None else ThreadPoolExecutor(1, "napari-vhd-layers")
+        self._pool = None if dispatch is None else ThreadPoolExecutor(_THREADS, "napari-vhd-layers")
         self._number: dict[str, int] = {}
         self._timers: dict[str, Timer] = {}
         self._closed = False
