@@ -126,16 +126,18 @@ class LabelColumn:
 
     def load(self, entries: Iterable[Entry]) -> None:
         """Take in many entries at once."""
-        for entry in entries:
+        for entry in sorted(entries, key=_key):
             kind = entry.correction.kind
             if kind in {COLOR, LABEL_SET}:
-                insort(self._styles, entry, key=_key)
+                self._styles.append(entry)
+                # In turn, so that names have the order that they had while they were given.
+                if kind == LABEL_SET and self._on(entry):
+                    self._register(entry.correction.after[0]["names"])
             elif kind == RENAME_CATEGORY:
-                insort(self._renames, entry, key=_key)
+                self._renames.append(entry)
                 self._register(entry.correction.after)
             elif kind == RELABEL:
                 self._push(entry)
-        self._restyle()
         self._refold()
 
     def add(self, entry: Entry) -> Rows:

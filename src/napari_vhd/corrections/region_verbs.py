@@ -176,9 +176,14 @@ def _wkb(drawn: Any) -> bytes:
 
     polygon = drawn
     if not isinstance(drawn, shapely.Geometry):
-        points = np.asarray(drawn, dtype=float)
+        try:
+            points = np.asarray(drawn, dtype=float)
+        except (TypeError, ValueError):
+            points = np.empty(0)
         if points.ndim != 2 or points.shape[0] < 3 or points.shape[1] < 2:
             raise OutlineError("A region needs three or more points (x, y); draw it again.")
+        if not np.isfinite(points).all():
+            raise OutlineError("The region has a corner that is no number; draw it again.")
         polygon = shapely.Polygon(points[:, :2])
     if polygon.geom_type not in {"Polygon", "MultiPolygon"} or polygon.is_empty:
         raise OutlineError("A region is a polygon; draw it again.")
