@@ -109,6 +109,7 @@ def test_the_picture_holds_all_cells_and_the_image() -> None:
     assert top <= -20
     assert right >= 1000
     assert bottom >= 800
+    assert CellRaster(cells, (0.0, 0.0, 9.0, 9.0)).steps[:3] == (0.25, 0.5, 1.0)
     empty = CellRaster(type(cells)("none", [], []), (0.0, 0.0, 100.0, 100.0))
     assert not _whole(empty, 0).any()
 

@@ -36,6 +36,8 @@ WHOLE_FROM_PX = 4.0
 WHOLE_PIXELS = 50_000_000
 # The coarsest level is about as large as a small window.
 COARSEST = 640
+# Also of a small picture: one has a pixel for each of the full resolution, for painting.
+LEAST_LEVELS = 3
 # So many boxes and more are drawn as the one that holds them all.
 MANY = 500
 # Tiles and whole levels hold so many pixels more on each side: outlines look at their neighbours.
@@ -70,7 +72,7 @@ class CellRaster:
         xmin, ymin, xmax, ymax = _extent(outlines, extent)
         self.left, self.top = float(math.floor(xmin)), float(math.floor(ymin))
         size = max(xmax - self.left, ymax - self.top, 1.0)
-        number = 1 + max(0, math.ceil(math.log2(size / FINEST_PX / COARSEST)))
+        number = max(LEAST_LEVELS, 1 + math.ceil(math.log2(size / FINEST_PX / COARSEST)))
         self.steps = tuple(FINEST_PX * 2**level for level in range(number))
         # A whole number of pixels on every level: else napari stretches the coarse ones.
         pad = self.steps[-1]
