@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableV
 
 from napari_vhd.palettes import DISTINCT
 
-from .theme import icon, swatch
+from .theme import Icons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,7 +78,7 @@ class CategoryModel(QAbstractTableModel):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.rows: tuple[Row, ...] = ()
-        self._ink = QColor("#808080")
+        self._icons = Icons()
 
     def set_rows(self, rows: Sequence[Row]) -> None:
         """Show other rows; where their keys stay the same the view keeps its place."""
@@ -95,7 +95,7 @@ class CategoryModel(QAbstractTableModel):
 
     def set_ink(self, color: QColor) -> None:
         """Draw icons in another colour."""
-        self._ink = color
+        self._icons.set_ink(color)
         self.set_rows(self.rows)
 
     @property
@@ -133,11 +133,11 @@ class CategoryModel(QAbstractTableModel):
 
     def _drawn(self, row: Row, column: Column) -> Any:
         if column == Column.COLOR:
-            return swatch(row.color, self._ink)
+            return self._icons.swatch(row.color)
         if column == Column.EYE:
-            return icon("eye" if row.visible else "hidden", self._ink)
+            return self._icons.icon("eye" if row.visible else "hidden")
         if column == Column.SOLO:
-            return icon("solo" if self.solo == row.key else "not_solo", self._ink)
+            return self._icons.icon("solo" if self.solo == row.key else "not_solo")
         return None
 
     def _said(self, row: Row, column: Column) -> str:

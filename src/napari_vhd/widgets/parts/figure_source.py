@@ -12,7 +12,7 @@ from anndata import AnnData
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from napari_vhd import keys
-from napari_vhd.config import RunConfig
+from napari_vhd.config import Paths, RunConfig
 from napari_vhd.corrections.catalogue import CATEGORICAL, GENE_PREFIX, KEPT_NAMES
 from napari_vhd.figures import screen
 from napari_vhd.figures.chosen import KINDS, ChosenView
@@ -84,7 +84,7 @@ def draw(session: Session, wanted: Wanted, width: int) -> Shown:
     """
     rows, where = _rows(session, wanted)
     kind = KINDS[wanted.kind]
-    config = session.config or RunConfig()
+    config = session.config or RunConfig(Paths(""), ())
     known = set(session.genes()) if kind.genes else set()
     genes = {
         name: tuple(gene for gene in some if gene in known)

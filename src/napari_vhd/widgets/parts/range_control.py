@@ -38,6 +38,7 @@ class RangeControl(QWidget):
         grid.addWidget(self._low, 1, 0)
         grid.addWidget(self._high, 1, 2)
         grid.setColumnStretch(1, 1)
+        self._slider.setAccessibleName(name)
         self._low.setAccessibleName(f"{name} from")
         self._high.setAccessibleName(f"{name} to")
         for field in (self._low, self._high):

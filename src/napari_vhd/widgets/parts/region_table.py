@@ -6,17 +6,16 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from .category_table import ask_color
 from .composition_bar import SharesDelegate, told
-from .theme import icon, swatch
+from .theme import Icons
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from qtpy.QtGui import QKeyEvent
+    from qtpy.QtGui import QColor, QKeyEvent
 
     from .gathering import RegionStats
 
@@ -52,7 +51,7 @@ class RegionModel(QAbstractTableModel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows: tuple[RegionStats, ...] = ()
-        self._ink = QColor("#808080")
+        self._icons = Icons()
 
     def set_rows(self, rows: Sequence[RegionStats]) -> None:
         """Show other regions; where their names stay the same the view keeps its place."""
@@ -68,7 +67,7 @@ class RegionModel(QAbstractTableModel):
 
     def set_ink(self, color: QColor) -> None:
         """Draw icons in another colour."""
-        self._ink = color
+        self._icons.set_ink(color)
         self.set_rows(self.rows)
 
     def rowCount(self, parent: QModelIndex | None = None) -> int:
@@ -104,9 +103,9 @@ class RegionModel(QAbstractTableModel):
             return row.name
         if role == Qt.ItemDataRole.DecorationRole:
             if column == Column.COLOR:
-                return swatch(row.color, self._ink)
+                return self._icons.swatch(row.color)
             if column == Column.EYE:
-                return icon("eye" if row.visible else "hidden", self._ink)
+                return self._icons.icon("eye" if row.visible else "hidden")
         if role == _SHARES and column == Column.SHARES:
             return row.shares
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):

@@ -53,6 +53,31 @@ def draw_icon(draw: Callable[[QPainter, QColor], None], color: QColor) -> QIcon:
     return result
 
 
+class Icons:
+    """Icons and swatches in one ink; each is drawn once, however often a table is painted."""
+
+    def __init__(self, ink: str = "#808080") -> None:
+        self.ink = QColor(ink)
+        self._drawn: dict[str, QIcon] = {}
+
+    def set_ink(self, ink: QColor) -> None:
+        """Draw in another colour from now on."""
+        self.ink = ink
+        self._drawn.clear()
+
+    def icon(self, name: str) -> QIcon:
+        """Give one of `NAMES`."""
+        if name not in self._drawn:
+            self._drawn[name] = icon(name, self.ink)
+        return self._drawn[name]
+
+    def swatch(self, color: str) -> QIcon:
+        """Give a square of a colour (``#RRGGBB``)."""
+        if color not in self._drawn:
+            self._drawn[color] = swatch(color, self.ink)
+        return self._drawn[color]
+
+
 def swatch(color: str, rim: QColor, side: int = 16) -> QIcon:
     """Draw a square of a colour with a rim; the same where its row is selected."""
     pixmap = QPixmap(side * 2, side * 2)
