@@ -157,7 +157,7 @@ def test_a_refinement_is_ended_at_once_and_leaves_nothing_behind(session: Sessio
 
 def test_a_region_off_the_bins_is_refused_with_a_sentence(session: Session):
     far = shapely.Point(5000, 5000).buffer(20)
-    session.add(far, keys.STARDIST)
+    session.refine(keys.STARDIST, {}, [far])  # drawn by hand, it would be refused: no image there
     job = session.refinement(far.buffer(50))
     job.start()
     with pytest.raises(BadInputError, match="no bins under the region"):

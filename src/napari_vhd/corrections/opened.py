@@ -87,6 +87,12 @@ class Opened:
         return None if path is None else Counter.open(path.parent.parent)
 
     @cached_property
+    def extent(self) -> tuple[float, float, float, float] | None:
+        """(xmin, ymin, xmax, ymax) of the H&E in full-resolution px, None where there is none."""
+        image = self.source.image()
+        return None if image is None else image.box
+
+    @cached_property
     def known_types(self) -> tuple[str, ...]:
         """Cell types of the reference, as deconvolution has named them."""
         import zarr

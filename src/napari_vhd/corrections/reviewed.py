@@ -231,7 +231,7 @@ class Reviewed:
 
     def ground(self) -> Ground:
         """Say what outlines are drawn on."""
-        return Ground(self.source.um_per_px)
+        return Ground(self.source.um_per_px, self.source.extent)
 
     # What changes
 
