@@ -24,7 +24,7 @@ from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
 from napari_vhd.widgets.corrections import CorrectionsDock
 from napari_vhd.widgets.current import current_of
-from napari_vhd.widgets.parts.dispatch import Dispatcher
+from napari_vhd.widgets.parts.dispatch import dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,7 +81,7 @@ class Sitting:
     def open(cls, viewer: Viewer, run: Path) -> Sitting:
         """Open a run folder and the dock."""
         session = Session.open(run, author=AUTHOR)
-        scene = Scene(viewer, session, dispatch=Dispatcher())
+        scene = Scene(viewer, session, dispatch=dispatcher())
         current_of(viewer).scene = scene
         dock = CorrectionsDock(viewer)
         viewer.window.add_dock_widget(dock, name="Corrections")

@@ -17,7 +17,7 @@ from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
 from napari_vhd.widgets.current import current_of
-from napari_vhd.widgets.parts.dispatch import Dispatcher
+from napari_vhd.widgets.parts.dispatch import dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -94,7 +94,7 @@ def one_window(make: Callable[[Viewer], Any], run: Path, folder: Path) -> Iterat
         viewer = napari.Viewer(show=False)
         viewer.window._qt_window.resize(1280, 800)
         session = Session.open(here, author="AB")
-        scene = Scene(viewer, session, dispatch=Dispatcher())
+        scene = Scene(viewer, session, dispatch=dispatcher())
         current_of(viewer).scene = scene
         dock = make(viewer)
         viewer.window.add_dock_widget(dock, name=dock.accessibleName())

@@ -15,7 +15,7 @@ from napari_vhd.exceptions import BadInputError
 
 from .opening import open_path
 from .parts.background import Background
-from .parts.dispatch import Dispatcher
+from .parts.dispatch import dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -75,7 +75,7 @@ class _Making:
 
     def __init__(self) -> None:
         self._background = Background()
-        self._dispatch = Dispatcher()
+        self._dispatch = dispatcher()
         self._bar: Any = None
 
     def start(self, viewer: Viewer, folder: Path) -> None:

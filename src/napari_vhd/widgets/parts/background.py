@@ -6,48 +6,51 @@ question that was asked again meanwhile are dropped, and so are those that come 
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import logging
 import queue
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod, finalize
 
 from napari.utils.notifications import show_error
-from qtpy.QtCore import QObject, Signal
 
 from napari_vhd.exceptions import VhdError
+
+from .dispatch import Dispatcher, dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    Then = Callable[[Any], None]
+    Failed = Callable[[Exception], None]
+
 _log = logging.getLogger(__name__)
 
 
-class Background(QObject):
-    """One thread, started when first needed.
+class Background:
+    """One thread, started when first needed; make it on the GUI thread.
 
-    Parameters
-    ----------
-    parent
-        Qt parent; when it is gone, nothing is handed over any more.
+    Whom to tell is remembered here, not by the thread: a widget whose last reference a thread lets
+    go of would be deleted in that thread, and the process would end with it.
     """
 
-    _answered = Signal(object)
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._questions: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    def __init__(self) -> None:
+        self._dispatch = dispatcher()
+        self._numbers = itertools.count(1)
+        self._pending: set[int] = set()
         self._newest: dict[str, int] = {}
-        self._thread: threading.Thread | None = None
-        self._answered.connect(self._hand_over)
+        self._told: dict[str, tuple[Then, Failed]] = {}
+        self._questions: queue.SimpleQueue[Any] | None = None
 
     def ask(
         self,
         name: str,
         function: Callable[..., Any],
         *arguments: Any,
-        then: Callable[[Any], None],
-        failed: Callable[[Exception], None] | None = None,
+        then: Then,
+        failed: Failed | None = None,
     ) -> None:
         """Call a function beside the window.
 
@@ -62,51 +65,78 @@ class Background(QObject):
         failed
             Given the exception, on the GUI thread; without it a sentence is shown.
         """
-        self._newest[name] = self._newest.get(name, 0) + 1
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._work, name="background", daemon=True)
-            self._thread.start()
-        self._questions.put((name, self._newest[name], function, arguments, then, failed))
+        number = next(self._numbers)
+        self._newest[name] = number
+        self._told[name] = (then, failed or _tell)
+        self._pending.add(number)
+        if self._questions is None:
+            self._start()
+        self._questions.put((name, number, partial(function, *arguments)))
 
     def forget(self, name: str) -> None:
         """Make all questions of a name void."""
-        self._newest[name] = self._newest.get(name, 0) + 1
+        self._newest.pop(name, None)
+        self._told.pop(name, None)
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is being worked on or waits."""
-        return self._questions.empty() and not self._at_work
-
-    _at_work = False
+        """Whether nothing is being worked on or waits, and all answers were handed over."""
+        return not self._pending
 
     def close(self) -> None:
         """Hand nothing over any more; the thread ends after what it is at."""
-        for name in self._newest:
-            self.forget(name)
-        if self._thread is not None:
+        self._newest.clear()
+        self._told.clear()
+        self._pending.clear()
+        if self._questions is not None:
             self._questions.put(None)
-            self._thread = None
+            self._questions = None
 
-    def _work(self) -> None:
-        questions, newest = self._questions, self._newest
-        while (question := questions.get()) is not None:
-            name, number, function, arguments, then, failed = question
-            if newest.get(name) != number:
-                continue
-            self._at_work = True
-            try:
-                answer = (name, number, then, function(*arguments))
-            except Exception as error:
-                answer = (name, number, failed or _tell, error)
-            # The object may be gone by now, and the window with it.
-            with contextlib.suppress(RuntimeError):
-                self._answered.emit(answer)
-            self._at_work = False
+    def _start(self) -> None:
+        self._questions = queue.SimpleQueue()
+        hand_over = WeakMethod(self._hand_over)
+        threading.Thread(
+            target=_work,
+            args=(self._questions, self._newest, self._dispatch, hand_over),
+            name="background",
+            daemon=True,
+        ).start()
+        finalize(self, self._questions.put, None).atexit = False
 
-    def _hand_over(self, answer: tuple[str, int, Callable[[Any], None], Any]) -> None:
-        name, number, then, result = answer
-        if self._newest.get(name) == number:
+    def _hand_over(self, name: str, number: int, result: Any, error: Exception | None) -> None:
+        self._pending.discard(number)
+        if self._newest.get(name) != number:
+            return
+        then, failed = self._told.pop(name)
+        if error is None:
             then(result)
+        else:
+            failed(error)
+
+
+def _work(
+    questions: queue.SimpleQueue[Any],
+    newest: dict[str, int],
+    dispatch: Dispatcher,
+    hand_over: WeakMethod[Callable[..., None]],
+) -> None:
+    """Answer questions until there is None; knows nothing of the window."""
+    while (question := questions.get()) is not None:
+        name, number, function = question
+        result = error = None
+        if newest.get(name) == number:
+            try:
+                result = function()
+            except Exception as raised:
+                error = raised
+        dispatch(partial(_deliver, hand_over, name, number, result, error))
+        del question, function, result, error
+
+
+def _deliver(hand_over: WeakMethod[Callable[..., None]], *answer: Any) -> None:
+    """Hand an answer over, on the GUI thread, to whoever is still there."""
+    if (told := hand_over()) is not None:
+        told(*answer)
 
 
 def _tell(error: Exception) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cache
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt, Signal
@@ -16,15 +17,25 @@ class Dispatcher(QObject):
 
     _sent = Signal(object)
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._sent.connect(self._call, Qt.ConnectionType.QueuedConnection)
 
     def __call__(self, function: Callable[[], None]) -> None:
         """Have a function called soon."""
-        # The window may be gone by now.
+        # The application may be gone by now.
         with contextlib.suppress(RuntimeError):
             self._sent.emit(function)
 
     def _call(self, function: Callable[[], None]) -> None:
         function()
+
+
+@cache
+def dispatcher() -> Dispatcher:
+    """Give the one `Dispatcher` of the GUI thread, which must be the first to ask.
+
+    It is never deleted: a signal that a thread emits of an object which the window deletes at that
+    moment ends the process.
+    """
+    return Dispatcher()

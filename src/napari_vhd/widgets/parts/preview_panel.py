@@ -61,7 +61,7 @@ class PreviewPanel(QWidget):
         super().__init__()
         self.viewer = viewer
         self.control = control
-        self.previewing = Previewing(self)
+        self.previewing = Previewing()
         self._turned = False
         self._hint = ""
         self._file: OutlinesFile | None = None

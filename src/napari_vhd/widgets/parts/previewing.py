@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image
-    from qtpy.QtCore import QObject
 
     from napari_vhd.exceptions import VhdError
     from napari_vhd.parameters import Params
@@ -38,13 +37,7 @@ Thresholds = tuple[float | None, float | None]
 
 
 class Previewing:
-    """Reads pictures beside the window and asks a worker. Signals come on the GUI thread.
-
-    Parameters
-    ----------
-    parent
-        Qt parent.
-    """
+    """Reads pictures beside the window and asks a worker. Signals come on the GUI thread."""
 
     #: Answer, place of its layer (scale, translation, units) and name of the picture.
     answered = Signal(object, dict, str)
@@ -53,9 +46,9 @@ class Previewing:
     #: A sentence.
     failed = Signal(str)
 
-    def __init__(self, parent: QObject) -> None:
+    def __init__(self) -> None:
         self.preview = Preview()
-        self.background = Background(parent)
+        self.background = Background()
         self.has_candidates = False
         self._reading = False
         self._place: dict[str, Any] = {}

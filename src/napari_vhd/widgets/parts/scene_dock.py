@@ -57,7 +57,7 @@ class SceneDock(QWidget):
         start_emitting_from_queue(_POLL_MS)
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.scene: Scene | None = None
-        self.background = Background(self)
+        self.background = Background()
         self._to_scene, self._to_viewer = Ears(), Ears()
         self._asked: set[str] = set()
         # By these objects, not by methods of this one: when Qt says so the widget is gone.
