@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from spatialdata import SpatialData
 
+    from napari_vhd.runner.executor import Processes
+
 SAMPLE_ID = "demo"
 LONGEST = ("test_run.py", "test_rctd.py", "test_store.py", "test_runner.py", "test_domains.py")
 
@@ -110,6 +112,16 @@ def finished_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> P
 
     parent = tmp_path_factory.mktemp("runs")
     return make_run(simulated, parent, RecordedReport(), SerialExecutor())
+
+
+@pytest.fixture(scope="module")
+def beside() -> Iterator[Processes]:
+    """A process for TensorFlow: this one may hold torch, and the two crash in one process."""
+    from napari_vhd.runner.executor import Processes
+
+    with pytest.MonkeyPatch.context() as patch, Processes(1) as process:
+        patch.setenv("PYTHONWARNINGS", "ignore")
+        yield process
 
 
 @pytest.fixture

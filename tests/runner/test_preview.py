@@ -30,6 +30,8 @@ from napari_vhd.runner.preview_worker import draw_labels
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from napari_vhd.runner.executor import Processes
+
 SECONDS = 120
 
 
@@ -96,7 +98,9 @@ def test_labels_lie_on_the_pixels_whose_centre_is_inside() -> None:
 
 
 @pytest.mark.tools
-def test_thresholds_choose_as_a_run_with_them_would(asker: Asker, h_and_e: Any) -> None:
+def test_thresholds_choose_as_a_run_with_them_would(
+    asker: Asker, h_and_e: Any, beside: Processes
+) -> None:
     from napari_vhd.io import models
     from napari_vhd.stages.stardist import Patch, segment
 
@@ -108,7 +112,8 @@ def test_thresholds_choose_as_a_run_with_them_would(asker: Asker, h_and_e: Any) 
     for prob, nms in ((None, None), (0.3, 0.4), (0.8, 0.2)):
         answer = asker.ask(ChooseNuclei(prob, nms, 20.0))
         folder = str(models.stardist_folder(SHIPPED))
-        nuclei = segment(Patch(patch_file, (0, 0, 300, 300), None, folder, prob, nms, 20.0))
+        patch = Patch(patch_file, (0, 0, 300, 300), None, folder, prob, nms, 20.0)
+        ((_, nuclei),) = beside.map(segment, [patch])
         assert answer.numbers["nuclei"] == len(nuclei.outlines) > 10
         mine = shapely.unary_union(read_outlines(answer.outlines))
         whole = shapely.unary_union(nuclei.outlines)

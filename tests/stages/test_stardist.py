@@ -44,14 +44,6 @@ class Backwards:
                 yield index, result
 
 
-@pytest.fixture(scope="module")
-def beside() -> Iterator[Processes]:
-    """A process for TensorFlow: this one may hold torch, and the two crash in one process."""
-    with pytest.MonkeyPatch.context() as patch, Processes(1) as process:
-        patch.setenv("PYTHONWARNINGS", "ignore")
-        yield process
-
-
 @pytest.fixture
 def cropped(simulated: Path, make_sample: Any) -> SpatialData:
     given = {"outs": simulated / "outs", "image": simulated / "tissue_image.tif"}
