@@ -1,7 +1,8 @@
 """Session: one open sample, from a notebook, the command line or a window.
 
 Needs no window: what a dock or a script does with a sample goes through here. What it can read and
-correct stands in `corrections`: `Readings`, `LabelVerbs`, `OutlineVerbs`, `RegionVerbs`.
+correct stands in `corrections`: `Readings`, `LabelVerbs`, `OutlineVerbs`, `RegionVerbs`,
+`SettleVerbs`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from napari_vhd.corrections.outline_verbs import OutlineVerbs
 from napari_vhd.corrections.readings import Card, Readings
 from napari_vhd.corrections.region_verbs import RegionVerbs
 from napari_vhd.corrections.reviewed import CellsChanged
+from napari_vhd.corrections.settle_verbs import SettleVerbs
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.run_folder import RunFolder
 from napari_vhd.io.source import open_source, outs_folder
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Card", "CellsChanged", "Column", "Labels", "Numbers", "Session"]
 
 
-class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
+class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
     """One open sample. Make one with `open`; use it in a ``with`` block, or `close` it.
 
     Corrections are durable when the call that makes one returns. Signals are emitted by the thread

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
+from napari_vhd import Session, keys
 from napari_vhd.corrections import ledger
 from napari_vhd.corrections.editor import Editor
 from napari_vhd.corrections.label_verbs import LabelVerbs
@@ -13,14 +16,18 @@ from napari_vhd.corrections.opened import Opened
 from napari_vhd.corrections.outline_verbs import OutlineVerbs
 from napari_vhd.corrections.readings import Readings
 from napari_vhd.corrections.region_verbs import RegionVerbs
+from napari_vhd.corrections.settle_verbs import SettleVerbs
+from napari_vhd.io.publishing import Provenance, quiet
 from napari_vhd.io.source import open_source
+from napari_vhd.io.store import RunStore
+from napari_vhd.stages.stage import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 
-class Desk(Readings, LabelVerbs, OutlineVerbs, RegionVerbs):
+class Desk(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
     """What a session does with corrections, on any source and any ledger file."""
 
     def __init__(self, opened: Opened, path: Path, author: str) -> None:
@@ -75,3 +82,40 @@ def desk_at(opened: Opened):
 @pytest.fixture
 def desk(desk_at, book: Path) -> Desk:
     return desk_at(book)
+
+
+def segment_again(run: Path, gone: set[str], moved: float = 0.7) -> None:
+    """Publish another segmentation: outlines moved a little, other ids, some cells gone."""
+    store = RunStore.open(run)
+    with quiet():
+        shapes = store.sdata()[keys.PROSEG].copy()
+        shapes = shapes[~shapes.index.isin(gone)]
+        shapes["geometry"] = shapes.geometry.translate(moved, 0)
+        shapes.index = [f"x{name[1:]}" for name in shapes.index[::-1]][::-1]
+        store.publish("proseg", Outcome(elements={keys.PROSEG: shapes}), Provenance())
+    store.close()
+
+
+@pytest.fixture
+def rerun(reviewed_run: Path) -> Callable[..., None]:
+    """Segments the sample of the test again; see `segment_again`."""
+    return partial(segment_again, reviewed_run)
+
+
+@pytest.fixture(scope="session")
+def lost_run(
+    finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, tuple[str, str, str]]:
+    """A run segmented again, and three cells that it has lost; treat it as read-only.
+
+    Two were labelled with a third, as one correction; one was redrawn.
+    """
+    run = tmp_path_factory.mktemp("lost") / finished_run.name
+    shutil.copytree(finished_run, run, symlinks=True)
+    with Session.open(run, author="ab") as session:
+        ids = session.outlines(keys.PROSEG).live_ids()
+        first, second, drawn, found = ids[0], ids[40], ids[80], ids[120]
+        session.relabel([first, second, found], keys.TYPE_DOMAIN, "Unsure", note="before")
+        session.expand(drawn, 0.5)
+    segment_again(run, {first, second, drawn})
+    return run, (first, second, drawn)

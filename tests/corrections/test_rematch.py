@@ -6,7 +6,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pytest
 import shapely
 
 from napari_vhd import Session, keys
@@ -41,23 +40,6 @@ def test_the_best_overlap_of_half_or_more_matches_one_to_one():
     found = rematch.best_matches(old, new, set())
     assert found == {"a": "x"}
     assert rematch.best_matches({"c": disc(143)}, new, {"y"}) == {}
-
-
-@pytest.fixture
-def rerun(reviewed_run):
-    """Publish another segmentation: outlines moved a little, other ids, some cells gone."""
-
-    def publish(gone: set[str], moved: float = 0.7) -> None:
-        store = RunStore.open(reviewed_run)
-        with quiet():
-            shapes = store.sdata()[keys.PROSEG].copy()
-            shapes = shapes[~shapes.index.isin(gone)]
-            shapes["geometry"] = shapes.geometry.translate(moved, 0)
-            shapes.index = [f"x{name[1:]}" for name in shapes.index[::-1]][::-1]
-            store.publish("proseg", Outcome(elements={keys.PROSEG: shapes}), Provenance())
-        store.close()
-
-    return publish
 
 
 def new_id(cell: str) -> str:

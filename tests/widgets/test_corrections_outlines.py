@@ -1,4 +1,4 @@
-"""The correction dock by its real controls: outlines, edit mode, label sets, deciding."""
+"""The correction dock by its real controls: outlines, edit mode, label sets."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from napari_vhd.widgets.parts.tools import (
 )
 
 sys.path.append(str(Path(__file__).parent))
-from sitting import CELLS, COLUMN, LONG, Sitting, one_sitting
+from sitting import CELLS, LONG, Sitting, one_sitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -317,37 +317,6 @@ def test_cells_of_a_label_region_or_filter_are_selected(sat: Sitting) -> None:
     sat.settle()
     values = sat.session.numbers(CELLS, "Tumor_score").values
     assert set(sat.scene.selection) == set(outlines.ids_of(np.flatnonzero(values >= 0.5)))
-
-
-def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting) -> None:
-    cell = sat.cells(1, "B_cells")[0]
-    with Session.open(sat.run, author="CD") as other:
-        other.labels(CELLS, COLUMN)
-        sat.session.relabel([cell], COLUMN, "Fibroblasts")
-        other.editor.history  # noqa: B018
-        from napari_vhd.corrections.correction import RELABEL, Correction
-
-        made = Correction(
-            RELABEL, CELLS, COLUMN, (cell,), ("B_cells",), ("Neutrophils",), note="seen apart"
-        )
-        other.editor.ledger.append(
-            made,
-            author="CD",
-            entry_id="f" * 32,
-            parents=(),
-            epoch=other.editor.reviewed.segmentation(CELLS).epoch,
-            kept=None,
-        )
-    sat.bot.waitUntil(lambda: sat.dock.parts.decide.number == 1, timeout=LONG)
-    assert sat.dock.parts.tabs.tabText(2) == "To decide (1)"
-    tree = sat.dock.parts.decide.tree
-    items = [tree.topLevelItem(0).child(n) for n in range(2)]
-    wanted = next(item for item in items if item.text(0).startswith("Fibroblasts"))
-    tree.setCurrentItem(wanted)
-    sat.dock.parts.decide.take.click()
-    sat.settle()
-    assert sat.label(cell) == "Fibroblasts"
-    sat.bot.waitUntil(lambda: sat.dock.parts.decide.number == 0, timeout=LONG)
 
 
 @pytest.mark.tools

@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_vhd.palettes import colors_for
 
-from .correction import COLOR, LABEL_SET, RELABEL, RENAME_CATEGORY
+from .correction import COLOR, LABEL_SET, RELABELLING, RENAME_CATEGORY
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -136,7 +136,7 @@ class LabelColumn:
             elif kind == RENAME_CATEGORY:
                 self._renames.append(entry)
                 self._register(entry.correction.after)
-            elif kind == RELABEL:
+            elif kind in RELABELLING:
                 self._push(entry)
         self._refold()
 
@@ -152,7 +152,7 @@ class LabelColumn:
             insort(self._renames, entry, key=_key)
             self._register(entry.correction.after)
             return self._rename(entry) if self._is_newest(entry) else self._refold()
-        if kind != RELABEL:
+        if kind not in RELABELLING:
             return NOTHING
         ids = self._push(entry)
         if self._on(entry) and self._is_newest(entry):
@@ -168,7 +168,7 @@ class LabelColumn:
             return NOTHING
         if kind == RENAME_CATEGORY:
             return self._refold()
-        if kind != RELABEL:
+        if kind not in RELABELLING:
             return NOTHING
         return self.refresh(c for c in self._segmentation.resolved(entry) if c is not None)
 

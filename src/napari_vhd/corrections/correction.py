@@ -22,11 +22,16 @@ from typing import Any
 RELABEL, RENAME_CATEGORY = "relabel", "rename_category"
 ADD, DELETE, MERGE, SPLIT, REDRAW, REFINE = "add", "delete", "merge", "split", "redraw", "refine"
 REGION, LABEL_SET, COLOR = "region", "label_set", "color"
+SETTLE = "settle"
 UNDO, REDO, REVERT = "undo", "redo", "revert"
 
 SWITCHES = frozenset({UNDO, REDO, REVERT})
 OUTLINE_KINDS = frozenset({ADD, DELETE, MERGE, SPLIT, REDRAW, REFINE})
-KINDS = frozenset({RELABEL, RENAME_CATEGORY, REGION, LABEL_SET, COLOR}) | SWITCHES | OUTLINE_KINDS
+# A settlement may give a label, too.
+RELABELLING = frozenset({RELABEL, SETTLE})
+KINDS = (
+    frozenset({RENAME_CATEGORY, REGION, LABEL_SET, COLOR}) | RELABELLING | SWITCHES | OUTLINE_KINDS
+)
 
 # Longer JSON is deflated; what one click makes stays readable with any SQLite tool.
 _PLAIN_BYTES = 1024
@@ -50,7 +55,8 @@ class Correction:
         Cells that it touches.
     before, after
         Labels, one a cell; for other kinds content that JSON can hold. `after` of a switch is the
-        entry that it switches.
+        entry that it switches. `before` of a settlement is an entry and those of its cells that are
+        decided on.
     outlines_before, outlines_after
         Name of a cell or region -> polygon as WKB in full-resolution px; None: absent.
     note

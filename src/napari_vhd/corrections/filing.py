@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from .correction import COLOR, LABEL_SET, OUTLINE_KINDS, REGION, RELABEL, RENAME_CATEGORY
+from .correction import (
+    COLOR,
+    LABEL_SET,
+    OUTLINE_KINDS,
+    REGION,
+    RELABELLING,
+    RENAME_CATEGORY,
+    SETTLE,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,7 +21,7 @@ if TYPE_CHECKING:
     from .correction import Entry
     from .history import History
 
-LABELLING = frozenset({RELABEL, RENAME_CATEGORY, LABEL_SET, COLOR})
+LABELLING = RELABELLING | {RENAME_CATEGORY, LABEL_SET, COLOR}
 
 
 class Filing:
@@ -31,6 +39,7 @@ class Filing:
         self._sets: dict[str, list[Entry]] = defaultdict(list)
         self._outlines: dict[str, list[Entry]] = defaultdict(list)
         self._cells: dict[str, list[Entry]] = defaultdict(list)
+        self._settlements: list[Entry] = []
         self.regions: list[Entry] = []
         for entry in history.entries:
             self.file(entry)
@@ -38,7 +47,7 @@ class Filing:
     def file(self, entry: Entry) -> None:
         """File an entry."""
         made = entry.correction
-        if made.kind in LABELLING:
+        if made.kind in LABELLING and made.column:
             self._labels[made.boundaries, made.column].append(entry)
         if made.kind == LABEL_SET:
             self._sets[made.boundaries].append(entry)
@@ -46,6 +55,8 @@ class Filing:
             self._outlines[made.boundaries].append(entry)
         if made.kind == REGION:
             self.regions.append(entry)
+        if made.kind == SETTLE:
+            self._settlements.append(entry)
         if made.cell_ids:
             self._cells[made.boundaries].append(entry)
 
@@ -60,6 +71,15 @@ class Filing:
     def cells(self, boundaries: str) -> list[Entry]:
         """Entries that name cells of a segmentation."""
         return self._cells.get(boundaries, [])
+
+    def settled(self) -> set[tuple[str, str]]:
+        """Entry and cell of what was settled: it waits for no decision any more."""
+        return {
+            (entry.correction.before[0], cell)
+            for entry in self._settlements
+            if self._history.active(entry.entry_id)
+            for cell in entry.correction.before[1:]
+        }
 
     def label_columns(self) -> Iterable[tuple[str, str]]:
         """Segmentation and name of each label column with entries, sorted."""

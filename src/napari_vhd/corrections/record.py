@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .editor import Editor
     from .history import History
     from .reviewed import Reviewed
+    from .segmentation import Segmentation
 
 HISTORY = (
     *("entry_id", "time", "author", "kind", "cell_ids", "column"),
@@ -119,29 +120,55 @@ def conflicts_on(editor: Editor, boundaries: str, cell: str) -> tuple[str, ...]:
 
 
 def unmatched_frame(reviewed: Reviewed, history: History) -> pd.DataFrame:
-    """List corrections on cells that a new segmentation has no match for; they are kept."""
+    """List corrections on cells that a new segmentation has no match for; they are kept.
+
+    Those that somebody has settled are left out.
+    """
     import pandas as pd
 
     rows: list[tuple[Any, ...]] = []
+    settled = reviewed.filing.settled()
     for name in reviewed.source.segmentation_names():
         segmentation = reviewed.segmentation(name)
-        entries = reviewed.filing.cells(name)
-        if all(entry.epoch in ("", segmentation.epoch) for entry in entries):
-            continue
-        places = rematch.places_of(entries, reviewed.kept())
+        entries = [
+            entry
+            for entry in reviewed.filing.cells(name)
+            if entry.epoch not in ("", segmentation.epoch)
+        ]
+        places = rematch.places_of(entries, reviewed.kept()) if entries else {}
         for entry in entries:
             made = entry.correction
-            if entry.epoch in ("", segmentation.epoch) or not history.active(entry.entry_id):
-                continue
-            for place, (cell, now) in enumerate(
-                zip(made.cell_ids, segmentation.resolved(entry), strict=True)
-            ):
-                if now is None:
-                    after = made.after[place] if made.after else _shape_word(made, cell)
-                    place_then = places.get((entry.epoch, cell), (np.nan, np.nan))
-                    who = (entry.entry_id, entry.author)
-                    rows.append((name, cell, *who, made.kind, made.column, after, *place_then))
+            for place in _waiting(entry, segmentation, history, settled):
+                cell = made.cell_ids[place]
+                after = made.after[place] if made.after else _shape_word(made, cell)
+                there = places.get((entry.epoch, cell), (np.nan, np.nan))
+                who = (entry.entry_id, entry.author)
+                rows.append((name, cell, *who, made.kind, made.column, after, *there))
     return pd.DataFrame(rows, columns=list(UNMATCHED))
+
+
+def unmatched_in(reviewed: Reviewed, history: History, entry: Entry) -> dict[str, int]:
+    """Give the cells of one entry that wait for a decision, with their place in it."""
+    made = entry.correction
+    if made.boundaries not in reviewed.source.segmentation_names():
+        return {}
+    segmentation = reviewed.segmentation(made.boundaries)
+    waiting = _waiting(entry, segmentation, history, reviewed.filing.settled())
+    return {made.cell_ids[place]: place for place in waiting}
+
+
+def _waiting(
+    entry: Entry, segmentation: Segmentation, history: History, settled: set[tuple[str, str]]
+) -> list[int]:
+    """Places of the cells of an entry in force that have no match and are not settled."""
+    if not history.active(entry.entry_id):
+        return []
+    pairs = zip(entry.correction.cell_ids, segmentation.resolved(entry), strict=True)
+    return [
+        place
+        for place, (cell, now) in enumerate(pairs)
+        if now is None and (entry.entry_id, cell) not in settled
+    ]
 
 
 def _conflicts(

@@ -11,6 +11,8 @@ ledger keeps the computed outline of every cell from its first correction. After
 - A cell that a person made and that has no match stays a cell of its own, with its id.
 - Everything else is unmatched: listed for a decision, kept in the ledger, in force again when a
   segmentation matches.
+- What a person settles (`Session.settle`) is not listed any longer, in later segmentations either:
+  it was given up, or its label went to another cell, by an entry that stands for itself.
 """
 
 from __future__ import annotations

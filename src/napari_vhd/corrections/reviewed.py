@@ -18,7 +18,7 @@ from . import catalogue, rematch
 from .as_computed import AsComputed
 from .catalogue import Column
 from .columns import LabelColumn
-from .correction import OUTLINE_KINDS, REGION, RELABEL
+from .correction import OUTLINE_KINDS, REGION, RELABELLING
 from .counts import LiveCounts
 from .filing import LABELLING, Filing
 from .geometry import Ground
@@ -262,10 +262,10 @@ class Reviewed:
         made = entry.correction
         column = self._columns.get((made.boundaries, made.column))
         if column is None:
-            return Change(columns=made.kind != RELABEL)
+            return Change(columns=made.kind not in RELABELLING)
         names = column.n_names
         rows = (column.add if new else column.switch)(entry)
-        changed = made.kind != RELABEL or column.n_names != names
+        changed = made.kind not in RELABELLING or column.n_names != names
         cells: tuple[CellsChanged, ...] = ()
         if len(rows):
             cells = (CellsChanged(made.boundaries, rows, columns=frozenset({made.column})),)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def state_hash(reviewed: Reviewed) -> str:
-    """Hash outlines, labels with who gave them, counts, colours, label sets and regions.
+    """Hash outlines, labels with who gave them, counts, colours, label sets, regions, decisions.
 
     Only what differs from what was computed is looked at, and the fingerprint of what was computed:
     how a state came about, and in which order it was built, does not matter.
@@ -48,6 +48,8 @@ def _parts(reviewed: Reviewed) -> list[Any]:
             parts.append(["labels", boundaries, name, now, chosen])
     for boundaries, name, content in reviewed.filing.all_label_sets():
         parts.append(["label set", boundaries, name, content])
+    if settled := reviewed.filing.settled():
+        parts.append(["settled", sorted(settled)])
     parts.append(["counts", _counts(reviewed)])
     regions = {
         name: None

@@ -56,8 +56,6 @@ class Lost:
     ----------
     cell_id, entry_id
         Which cell, in which entry.
-    column, value
-        Of a label, "" for no column.
     told
         What was done to it.
     x, y
@@ -66,8 +64,6 @@ class Lost:
 
     cell_id: str
     entry_id: str
-    column: str
-    value: str
     told: str
     x: float
     y: float
@@ -96,8 +92,6 @@ def lost_of(frame: pd.DataFrame) -> tuple[Lost, ...]:
         Lost(
             str(row.cell_id),
             str(row.entry_id),
-            str(row.column),
-            str(row.after),
             f"{row.author}: {row.after}" + (f" ({row.column})" if row.column else ""),
             float(row.x),
             float(row.y),
@@ -121,7 +115,7 @@ class ToDecide(QTreeWidget):
         super().__init__(parent)
         self.setAccessibleName("To decide")
         self.setHeaderLabels(["What", "Who", "When"])
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setUniformRowHeights(True)
         head = self.header()
         head.setStretchLastSection(False)
@@ -135,6 +129,12 @@ class ToDecide(QTreeWidget):
         item = self.currentItem()
         found = None if item is None else item.data(0, _ROW_ROLE)
         return found if isinstance(found, Opinion | Lost) else None
+
+    @property
+    def lost(self) -> tuple[Lost, ...]:
+        """Every lost correction that is marked."""
+        found = (item.data(0, _ROW_ROLE) for item in self.selectedItems())
+        return tuple(one for one in found if isinstance(one, Lost))
 
     def show_all(self, opinions: Sequence[Opinion], lost: Sequence[Lost]) -> None:
         """List other things to decide."""

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_vhd.exceptions import BadInputError
-
 from .conflicts import Lost, Opinion, ToDecide, lost_of, opinions_of
-from .settling import settle
+from .settling import move, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,9 +50,12 @@ class DecidePanel(QWidget):
         self.take = QPushButton("Take this")
         self.take.setToolTip("Let this opinion be in force; all stay in the history.")
         self.move = QPushButton("To selected cell")
-        self.move.setToolTip("Give the label of this correction to the selected cell instead.")
+        self.move.setToolTip("Give the label of this lost cell to the selected cell instead.")
         self.drop = QPushButton("Give up")
-        self.drop.setToolTip("Take this correction back; it stays in the history.")
+        self.drop.setToolTip(
+            "Let the marked cells of this correction go; it stays for its other cells. Undo lists "
+            "them again."
+        )
         buttons = QHBoxLayout()
         for button in (self.go, self.take, self.move, self.drop):
             buttons.addWidget(button)
@@ -66,6 +67,7 @@ class DecidePanel(QWidget):
         layout.addLayout(buttons)
         self.tree.go_asked.connect(self._on_go)
         self.tree.currentItemChanged.connect(self._refresh)
+        self.tree.itemSelectionChanged.connect(self._refresh)
         self.go.clicked.connect(lambda: self._on_go(self.tree.current))
         self.take.clicked.connect(self._on_take)
         self.move.clicked.connect(self._on_move)
@@ -102,17 +104,20 @@ class DecidePanel(QWidget):
     def _on_take(self) -> None:
         found = self.tree.current
         if self._desk.scene is not None and isinstance(found, Opinion):
-            self._desk.correct(settle, self._desk.scene.session, found)
+            self._desk.correct(take, self._desk.scene.session, found)
 
     def _on_move(self) -> None:
         found, scene = self.tree.current, self._desk.scene
         if scene is not None and isinstance(found, Lost):
-            self._desk.correct(_move, scene.session, found, scene.selection)
+            self._desk.correct(move, scene.session, found, scene.selection)
 
     def _on_drop(self) -> None:
-        found, scene = self.tree.current, self._desk.scene
-        if scene is not None and isinstance(found, Lost):
-            self._desk.correct(scene.session.revert, found.entry_id)
+        if self._desk.scene is not None:
+            cells: dict[str, list[str]] = {}
+            for one in self.tree.lost:
+                cells.setdefault(one.entry_id, []).append(one.cell_id)
+            for entry_id, lost in cells.items():
+                self._desk.correct(self._desk.scene.session.settle, entry_id, lost)
 
     def _refresh(self, *_ignored: Any) -> None:
         found = self.tree.current
@@ -123,16 +128,9 @@ class DecidePanel(QWidget):
         self.take.setEnabled(isinstance(found, Opinion))
         for button in (self.move, self.drop):
             button.setVisible(isinstance(found, Lost))
+        self.move.setEnabled(len(self.tree.lost) == 1)
+        self.drop.setEnabled(bool(self.tree.lost))
 
 
 def _to_decide(session: Session) -> tuple[tuple[Opinion, ...], tuple[Lost, ...]]:
     return opinions_of(session.conflicts()), lost_of(session.unmatched())
-
-
-def _move(session: Session, lost: Lost, selection: tuple[str, ...]) -> Any:
-    """Give the label of a correction that lost its cell to the selected one."""
-    if not lost.column or len(selection) != 1:
-        raise BadInputError("Select the one cell that this label is to go to; outlines stay lost.")
-    note = f"was on {lost.cell_id}, which has no match in the new segmentation"
-    value = None if lost.value == str(None) else lost.value
-    return session.relabel(selection, lost.column, value, note=note, add=True)

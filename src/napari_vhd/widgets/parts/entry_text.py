@@ -18,6 +18,7 @@ from napari_vhd.corrections.correction import (
     RELABEL,
     RENAME_CATEGORY,
     REVERT,
+    SETTLE,
     SPLIT,
     SWITCHES,
     UNDO,
@@ -115,6 +116,14 @@ def _label_set(made: Correction, title: str) -> str:
     return f"{'Changed' if made.before else 'Made'} the label set {title}"
 
 
+def _settle(made: Correction, title: str) -> str:
+    _, *lost = made.before
+    cells = f"lost cell {lost[0]}" if len(lost) == 1 else f"{len(lost):,} lost cells"
+    if made.cell_ids:
+        return f"{made.after[0] or _NOTHING} of {cells} → cell {made.cell_ids[0]} ({title})"
+    return f"Gave up {f'the label of {cells} ({title})' if title else f'the outline of {cells}'}"
+
+
 def _color(made: Correction, title: str) -> str:
     return f"Coloured {', '.join(made.after[0])} ({title})"
 
@@ -131,6 +140,7 @@ _WORDS: dict[str, Callable[[Correction, str], str]] = {
     REGION: _region,
     LABEL_SET: _label_set,
     COLOR: _color,
+    SETTLE: _settle,
 }
 
 

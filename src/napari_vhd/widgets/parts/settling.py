@@ -1,4 +1,4 @@
-"""Taking one of several opinions; called beside the GUI thread."""
+"""Deciding what waits for it; called beside the GUI thread."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import shapely
 
+from napari_vhd.exceptions import BadInputError
+
 if TYPE_CHECKING:
     from napari_vhd.session import Session
 
-    from .conflicts import Opinion
+    from .conflicts import Lost, Opinion
 
 
-def settle(session: Session, opinion: Opinion) -> Any:
+def take(session: Session, opinion: Opinion) -> Any:
     """Make a correction that has seen all opinions and says what this one says."""
     note = f"settled: as {opinion.author} said"
     if opinion.is_label:
@@ -32,6 +34,13 @@ def settle(session: Session, opinion: Opinion) -> Any:
             opinion.boundaries, {opinion.cell_id: shapely.from_wkb(wkb)}, note=note
         )
     return session.revert(_newest_absence(session, opinion))
+
+
+def move(session: Session, lost: Lost, selection: tuple[str, ...]) -> Any:
+    """Give the label of a lost cell to the selected one."""
+    if len(selection) != 1:
+        raise BadInputError("Select the one cell that this label is to go to.")
+    return session.settle(lost.entry_id, lost.cell_id, to=selection[0])
 
 
 def _entry_of(session: Session, opinion: Opinion) -> Any:
