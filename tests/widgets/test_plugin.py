@@ -238,8 +238,13 @@ def test_a_shapes_layer_is_saved_as_geojson_that_reads_back(tmp_path: Path) -> N
 
 
 def test_settings_are_in_the_preferences_and_are_used(
-    registered: None, plugin_settings: Any, simulated: Path, tmp_path: Path
+    registered: None,
+    plugin_settings: Any,
+    simulated: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     from napari.settings import get_plugin_settings
 
     from napari_vhd.widgets.opening import read_sample

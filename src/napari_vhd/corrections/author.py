@@ -34,6 +34,19 @@ def save_author(author: str) -> None:
     partial.replace(path)
 
 
+def forget_author() -> None:
+    """Take the name away: the next correction asks for one."""
+    _path().unlink(missing_ok=True)
+
+
+def author_saved_at() -> float:
+    """When the name was set (seconds since the epoch), 0 where none was."""
+    try:
+        return _path().stat().st_mtime
+    except OSError:
+        return 0.0
+
+
 def _path() -> Path:
     import platformdirs
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QTimer
 
-from napari_vhd.corrections.author import save_author, saved_author
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers.corrector import close_corrector, corrector_of
 
@@ -15,6 +14,7 @@ from .parts.correction_body import Body
 from .parts.deeds import Asked, Deeds
 from .parts.review_mode import ReviewMode
 from .parts.scene_dock import SceneDock
+from .parts.settings import author_setting
 from .parts.status_line import saved_in
 from .parts.theme import theme_color
 from .parts.tools import PICK
@@ -103,7 +103,8 @@ class CorrectionsDock(SceneDock):
         self.listen(session.history_changed, self._on_history, thread=True)
         self.listen(session.saved, self._on_saved, thread=True)
         if not session.author:
-            session.author = saved_author()
+            session.author = author_setting().agreed()
+        self.listen(author_setting().changed, self._on_author_set)
         self.head.author.setText(session.author)
         self._on_selection(scene.selection)
         self.labels.refresh_columns()
@@ -184,11 +185,17 @@ class CorrectionsDock(SceneDock):
         if self.scene is None or name == self.scene.session.author:
             return
         try:
-            save_author(name)
+            author_setting().set(name)
         except BadInputError as error:
             self._on_refused(error)
         else:
             self.scene.session.author = name
+
+    def _on_author_set(self, before: str, now: str) -> None:
+        # A name that was given for this session stays.
+        if self.scene is not None and self.scene.session.author in ("", before):
+            self.scene.session.author = now
+            self.head.author.setText(now)
 
     # What is to be shown
 
