@@ -29,6 +29,16 @@ def use_quick_stages(monkeypatch: Any, finished_run: Path) -> None:
     monkeypatch.setenv("QUICK_RUN", str(finished_run))
 
 
+class OpenSession:
+    """A scene without layers, where only the docks are measured."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+
+    def close(self) -> None:
+        """Nothing is shown."""
+
+
 def open_session(viewer: Any, path: Path) -> Session:
     """Open a sample in a viewer."""
     session = Session.open(path, author="ab")

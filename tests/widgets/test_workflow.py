@@ -6,6 +6,7 @@ import pytest
 from bench import (
     LONG,
     GuiWatch,
+    OpenSession,
     configured,
     copied,
     open_session,
@@ -17,6 +18,9 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, 
 
 from napari_vhd.config import RunConfig
 from napari_vhd.runner.run import run_config
+from napari_vhd.session import Session
+from napari_vhd.widgets import opening
+from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.opening import opening_of
 from napari_vhd.widgets.parts import closing
 from napari_vhd.widgets.parts.place import PlaceDialog
@@ -129,26 +133,37 @@ def test_the_place_is_asked_at_the_first_run_and_nothing_is_written_before(
     assert not (tmp_path / "processed").exists()
 
 
-def test_run_shows_progress_and_result_and_never_freezes_the_window(
-    new_sample, dock, qtbot, monkeypatch
-):
+def test_run_shows_progress_and_result(new_sample, dock, viewer, qtbot, monkeypatch):
     asked, shares = [], []
     accept_place(monkeypatch, asked)
     dock.control.progressed.connect(lambda task, p: shares.append((task.stage, p.done)))
     dock.open_step(REGION)
     panel = dock.panels[REGION]
     assert "about" in panel.estimate.text()
-    with GuiWatch() as watch:
-        error = run_until_ended(dock, qtbot, panel.run_button.click)
-    assert error is None
+    assert run_until_ended(dock, qtbot, panel.run_button.click) is None
     assert len(asked) == 1
     assert {stage for stage, _ in shares} == {"region"}
     qtbot.waitUntil(lambda: dock.control.outlook.of("region").status == "done", timeout=LONG)
     assert "2 µm bins" in panel.results.text()
     assert panel.again_button.isVisibleTo(panel.run_box)
-    # Once, the layers of the new run folder are made: about 0.4 s of napari's own work.
-    assert watch.longest_ms < 1000, f"the GUI thread worked {watch.longest_ms:.0f} ms at once"
     qtbot.waitUntil(lambda: bool(panel.pictures.buttons), timeout=LONG)
+    # The new run folder is open by itself.
+    qtbot.waitUntil(lambda: dock.control.session.run_dir == dock.control.run_dir, timeout=LONG)
+
+
+def test_a_run_never_freezes_the_window(
+    dock, viewer, qtbot, quick, monkeypatch, simulated, tmp_path
+):
+    """The docks themselves; what layers take to be made is measured with the layers."""
+    current_of(viewer).scene = OpenSession(Session.open(space_ranger_folder(simulated, tmp_path)))
+    dock.control.set_config(configured(simulated, tmp_path / "processed"))
+    monkeypatch.setattr(opening, "open_path", lambda *_: None)
+    looked(dock, qtbot)
+    qtbot.wait(300)
+    with GuiWatch() as watch:
+        assert run_until_ended(dock, qtbot, lambda: dock.control.run(["stardist"])) is None
+        qtbot.waitUntil(lambda: dock.control.outlook.of("stardist").status == "done", timeout=LONG)
+    assert watch.longest_ms < 50, f"the GUI thread worked {watch.longest_ms:.0f} ms at once"
 
 
 def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
@@ -205,19 +220,68 @@ def test_news_of_an_older_run_is_dropped(new_sample, dock, qtbot, monkeypatch):
     assert not control.is_running
 
 
-def test_closing_the_dock_during_a_run_asks(new_sample, dock, qtbot, monkeypatch):
+@pytest.fixture
+def running(new_sample, dock, qtbot, monkeypatch):
+    """A dock whose run is at a stage that takes long."""
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
     accept_place(monkeypatch, [])
     dock.open_step(SEGMENTATION)
     dock.panels[SEGMENTATION].run_button.click()
     qtbot.waitUntil(lambda: "stardist" in dock.control.running, timeout=LONG)
-    around = dock.parentWidget()
+    return dock
+
+
+def test_the_cross_of_the_dock_asks_during_a_run(running, qtbot, monkeypatch):
+    control, around = running.control, running.parentWidget()
+    cross = around.titleBarWidget().close_button
     answers = [False, True]
     monkeypatch.setattr(closing, "wants_to_end", lambda _: answers.pop(0))
-    assert not around.close()
-    assert dock.control.is_running
-    assert around.close()
-    assert not dock.control.is_running
+    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    assert control.is_running
+    assert running.parentWidget() is around
+    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not control.is_running, timeout=LONG)
+    assert answers == []
+
+
+def test_a_dock_that_floats_has_another_cross_that_asks_too(running, qtbot, monkeypatch):
+    around = running.parentWidget()
+    before = around.titleBarWidget()
+    around.setFloating(True)
+    qtbot.wait(50)
+    assert around.titleBarWidget() is not before
+    asked = []
+    monkeypatch.setattr(closing, "wants_to_end", asked.append)
+    qtbot.mouseClick(around.titleBarWidget().close_button, Qt.MouseButton.LeftButton)
+    qtbot.wait(50)
+    assert asked
+    assert running.control.is_running
+    assert running.parentWidget() is around
+    around.setFloating(False)
+    qtbot.wait(50)
+
+
+def test_a_dock_that_is_hidden_lets_the_run_go_on(running, monkeypatch):
+    monkeypatch.setattr(closing, "wants_to_end", lambda _: pytest.fail("asked"))
+    around = running.parentWidget()
+    around.titleBarWidget().hide_button.click()
+    assert not around.isVisible()
+    assert running.control.is_running
+
+
+def test_closing_the_window_asks_before_anything_is_closed(running, viewer, qtbot, monkeypatch):
+    control, window = running.control, viewer.window._qt_window
+    # The run folder is open by now: what closes samples with the window was added after the dock.
+    qtbot.waitUntil(lambda: control.session.run_dir is not None, timeout=LONG)
+    answers = [False, True]
+    monkeypatch.setattr(closing, "wants_to_end", lambda _: answers.pop(0))
+    assert not window.close()
+    assert control.is_running
+    assert control.session is not None
+    assert viewer.layers
+    monkeypatch.setattr(type(window), "_save_current_window_settings", lambda _: None)
+    assert window.close()
+    assert not control.is_running
     assert answers == []
 
 

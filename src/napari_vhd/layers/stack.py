@@ -37,13 +37,19 @@ class Stack:
         above = [
             place for place, other in enumerate(self._all) if self._kind.get(id(other), -1) > kind
         ]
-        active = self._all.selection.active
+        selection = self._all.selection
+        active = selection.active
+        place = above[0] if above else len(self._all)
         self._own.append(layer)
         self._kind[id(layer)] = kind
-        self._all.insert(above[0] if above else len(self._all), layer)
-        if active is not None and active in self._all:
-            # A layer that is made on the way must not take the tool out of a hand.
-            self._all.selection.active = active
+        if active is None or active not in self._all:
+            self._all.insert(place, layer)
+            return
+        # A layer that is made on the way must not take the tool out of a hand; nor need napari
+        # take it away and give it back, which is a third of what adding a layer costs.
+        with selection.events.blocker_all():
+            self._all.insert(place, layer)
+            selection.active = active
 
     def remove(self, layer: Layer) -> None:
         """Take a layer out, if it is still there."""

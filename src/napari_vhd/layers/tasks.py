@@ -42,6 +42,8 @@ class Tasks:
 
     def ask(self, topic: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
         """Call a function; `then` is given its result, unless the topic was asked about again."""
+        if self._closed:
+            return
         number = self.forget(topic)
         if self._pool is None:
             then(function())
@@ -77,7 +79,7 @@ class Tasks:
         if self._dispatch is None:
             function()
         else:
-            self._dispatch(function)
+            self._dispatch(partial(self._unless_closed, function))
 
     def later(self, topic: str, seconds: float, function: Callable[[], None]) -> None:
         """Call a function once nothing was asked about the topic for a while."""
@@ -105,6 +107,10 @@ class Tasks:
             timer.cancel()
         if self._pool is not None:
             self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _unless_closed(self, function: Callable[[], None]) -> None:
+        if not self._closed:
+            function()
 
     def _waits(self, topic: str, number: int) -> bool:
         return not self._closed and self._number.get(topic) == number

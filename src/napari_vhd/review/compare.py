@@ -27,8 +27,9 @@ KINDS = (SAME, SPLIT, MERGED, REGROUPED, ONLY_A, ONLY_B)
 in A alone; in B alone."""
 
 # Two objects belong together where at least this share of the smaller lies in the other: a nucleus
-# belongs to its cell although most of the cell is outside the nucleus.
-_TOGETHER = 0.5
+# belongs to its cell although most of the cell is outside the nucleus, and to both of two cells
+# whose border runs through its middle.
+_TOGETHER = 1 / 3
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Segmented:
 def compare(a: Segmented, b: Segmented, um_per_px: float = 1.0) -> pd.DataFrame:
     """Match the objects of two segmentations.
 
-    Objects of which at least half of the smaller lies in the other belong together; what belongs
+    Objects of which at least a third of the smaller lies in the other belong together; what belongs
     together, directly or through others, is one row.
 
     Parameters

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import contextlib
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
-from qtpy.QtCore import QEvent, QObject, QTimer
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, QWidget
 
 from napari_vhd.widgets.current import current_of
@@ -60,7 +61,8 @@ class CloseGuard(QObject):
         self._widget = widget
         self._control: RunControl = control_of(viewer)
         self._current = current_of(viewer)
-        self._watched: list[QWidget] = []
+        # Weak: Qt keeps this object as long as the window, and must not keep the window by it.
+        self._watched: WeakSet[QWidget] = WeakSet()
         let_go = self._let_go = _once(release, self._forget)
         self._control.run_changed.connect(self._come_first)
         self._current.scene_changed.connect(self._come_first)
@@ -71,6 +73,9 @@ class CloseGuard(QObject):
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """Find the dock when there is one; hold up its closing."""
         kind = event.type()
+        if "_widget" not in self.__dict__:
+            # Qt still tells an object that Python has emptied already.
+            return False
         if watched is self._widget:
             if kind in (QEvent.Type.ParentChange, QEvent.Type.Show, QEvent.Type.Polish):
                 self._watch()
@@ -78,9 +83,9 @@ class CloseGuard(QObject):
                 self._let_go()
             return False
         if isinstance(watched, QDockWidget):
-            if kind == QEvent.Type.ChildAdded:
+            if kind == QEvent.Type.ChildPolished:
                 # napari makes another title with another cross when a dock is moved or floats.
-                QTimer.singleShot(0, self._watch)
+                self._watch()
             return False
         if self._control.is_running and self._closes(watched, event):
             if not wants_to_end(self._widget.window()):
@@ -98,28 +103,25 @@ class CloseGuard(QObject):
 
     def _watch(self) -> None:
         """Watch the crosses of the docks that the widget is in, and the window."""
-        try:
-            parent = self._widget.parentWidget()
-        except RuntimeError:
-            # The dock went before its new title was looked at.
-            return
+        parent = self._widget.parentWidget()
         while parent is not None:
             found = [parent] if isinstance(parent, QDockWidget | QMainWindow) else []
             if isinstance(parent, QDockWidget):
                 found += parent.findChildren(QPushButton, _CROSS)
             for widget in found:
                 if widget not in self._watched:
-                    self._watched.append(widget)
+                    self._watched.add(widget)
                     widget.installEventFilter(self)
             parent = parent.parentWidget()
 
     def _come_first(self) -> None:
         """Be asked before others who hear of the window's closing and act on it."""
+        self._watch()
         for widget in list(self._watched):
             try:
                 widget.installEventFilter(self)
             except RuntimeError:
-                self._watched.remove(widget)
+                self._watched.discard(widget)
 
     def _forget(self) -> None:
         self._control.run_changed.disconnect(self._come_first, missing_ok=True)
