@@ -206,6 +206,32 @@ def test_edit_mode_with_a_drag_of_napari_s_own_tool(sat: Sitting) -> None:
     assert outline(sat, cell).area < area
 
 
+def shrunk(layer: Shapes, *cells: str) -> None:
+    """Every vertex of some cells half way to the middle."""
+    data, names = list(layer.data), layer.features.cell_id.tolist()
+    for cell in cells:
+        corners = np.asarray(data[names.index(cell)])
+        data[names.index(cell)] = (corners + corners.mean(axis=0)) / 2
+    layer.data = data
+
+
+def test_cells_that_were_edited_together_are_one_correction(sat: Sitting) -> None:
+    cells = sat.cells(3)
+    before = [outline(sat, cell) for cell in cells]
+    sat.scene.select(cells)
+    sat.click(sat.dock.tools.buttons[VERTICES])
+    shrunk(sat.dock.deeds.vertices.layer, *cells)
+    sat.press_key("Enter")
+    sat.settle()
+    assert sat.dock.deeds.vertices.layer is None
+    assert sat.history.kind.tolist() == ["redraw"]
+    assert set(sat.history.cell_ids[0]) == set(cells)
+    assert all(outline(sat, cell).area < old.area for cell, old in zip(cells, before, strict=True))
+    sat.click(sat.dock.head.undo)
+    sat.settle()
+    assert [outline(sat, cell) for cell in cells] == before
+
+
 def test_edit_mode_is_left_without_a_trace(sat: Sitting) -> None:
     cell = lonely(sat)
     before = outline(sat, cell)
@@ -226,9 +252,11 @@ def test_edit_mode_is_left_without_a_trace(sat: Sitting) -> None:
 def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> None:
     cell = lonely(sat)
     before = outline(sat, cell)
-    sat.scene.select((cell,))
+    other = next(one for one in sat.cells(9) if one != cell)
+    sat.scene.select((cell, other))
     sat.click(sat.dock.tools.buttons[VERTICES])
     layer = sat.dock.deeds.vertices.layer
+    shrunk(layer, other)
     data = list(layer.data)
     at = layer.features.cell_id.tolist().index(cell)
     corners = np.asarray(data[at]).copy()
@@ -238,10 +266,14 @@ def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> Non
     layer.data = data
     sat.press_key("Enter")
     sat.settle()
-    assert "cross" in sat.dock.head.status.text()
+    assert f"{cell}: The outline crosses" in sat.dock.head.status.text()
     assert sat.dock.deeds.vertices.layer is layer
     assert outline(sat, cell).equals(before)
     assert len(sat.history) == 0
+    sat.click(sat.dock.head.mend.take)
+    sat.settle()
+    assert sat.dock.deeds.vertices.layer is None
+    assert set(sat.history.cell_ids[0]) == {cell, other}
 
 
 def test_own_labels_are_made_coloured_and_given_by_key(sat: Sitting) -> None:

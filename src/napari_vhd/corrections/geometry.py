@@ -58,11 +58,14 @@ class OutlineError(BadInputError):
     ----------
     mend
         What could be taken in its place, or None.
+    cell_id
+        Of several cells that are redrawn, the one it is about; "" for one alone.
     """
 
-    def __init__(self, sentence: str, mend: Polygon | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, sentence: str, mend: Polygon | None = None, cell_id: str = "") -> None:
+        super().__init__(f"{cell_id}: {sentence}" if cell_id else sentence)
         self.mend = mend
+        self.cell_id = cell_id
 
 
 @dataclass(frozen=True)

@@ -80,6 +80,40 @@ class OutlineVerbs:
             self._reshape(REDRAW, boundaries, {cells[0]: outline}, note)
             return cells
 
+    def redraw_together(
+        self, outlines: Mapping[str, Any], overlap: str = "keep", note: str = ""
+    ) -> list[str]:
+        """Give several cells other outlines, as one correction.
+
+        Parameters
+        ----------
+        outlines
+            Cell id -> outline, as for `add`.
+        overlap
+            As for `add`; of two of these cells, the later is cut.
+        note
+            Kept with the correction.
+
+        Raises
+        ------
+        OutlineError
+            Where one of them cannot be taken; names the cell. None is changed.
+        """
+        editor = self.editor
+        with editor.lock:
+            editor.required_ledger()
+            boundaries, cells = editor.found_in_one(outlines)
+            placed: dict[str, Any] = {}
+            for cell in cells:
+                try:
+                    placed[cell] = self._placed(boundaries, outlines[cell], overlap, cells, placed)
+                except geometry.OutlineError as error:
+                    if len(cells) == 1:
+                        raise
+                    raise geometry.OutlineError(str(error), error.mend, cell) from error
+            self._reshape(REDRAW, boundaries, placed, note)
+            return cells
+
     def delete(self, ids: Iterable[str] | str, note: str = "") -> list[str]:
         """Delete cells, as one correction; gives their ids, which are never used again."""
         editor = self.editor
@@ -189,9 +223,19 @@ class OutlineVerbs:
             ids, shapes = self._neighbours(boundaries, outline, but)
             return geometry.overlaps(outline, shapes, ids, self._ground())
 
-    def _placed(self, boundaries: str, polygon: Any, overlap: str, but: Iterable[str]) -> Any:
+    def _placed(
+        self,
+        boundaries: str,
+        polygon: Any,
+        overlap: str,
+        but: Iterable[str],
+        others: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Place an outline among the cells that are there, but some, and among others."""
         outline = geometry.checked(polygon, self._ground())
         ids, shapes = self._neighbours(boundaries, outline, but)
+        if others:
+            ids, shapes = [*ids, *others], [*shapes, *others.values()]
         return geometry.placed(outline, shapes, ids, self._ground(), overlap)[0]
 
     def _neighbours(

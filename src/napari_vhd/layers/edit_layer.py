@@ -33,7 +33,6 @@ class _Opened:
     """One cell as it was opened: its vertices, and the same as napari holds them (float32)."""
 
     vertices: Vertices
-    whole: bool
     shown: NDArray[np.float32]
 
     def exact(self, shown: NDArray[np.float32]) -> Vertices:
@@ -92,19 +91,14 @@ class EditLayer:
             },
             **Frame(um_per_px).vertices(),
         )
-        for name, (vertices, whole), data in zip(names, rims, self.layer.data, strict=True):
-            self._opened[name] = _Opened(vertices, whole, np.asarray(data)[:, -2:].copy())
+        for name, (vertices, _), data in zip(names, rims, self.layer.data, strict=True):
+            self._opened[name] = _Opened(vertices, np.asarray(data)[:, -2:].copy())
         # A shape that somebody draws here is no cell.
         self.layer.feature_defaults = {_CELL: [""], _ROLE: [""]}
         viewer.add_layer(self.layer)
         viewer.layers.selection.active = self.layer
         self.layer.mode = "direct"
         self.layer.selected_data = {n for n, name in enumerate(names) if name in chosen}
-
-    @property
-    def ids(self) -> tuple[str, ...]:
-        """Cells that are open."""
-        return tuple(self._opened)
 
     def changed(self) -> dict[str, Vertices]:
         """Give the cells whose vertices were changed: vertices (x, y) in full-resolution px."""
@@ -117,14 +111,6 @@ class EditLayer:
             if not np.array_equal(now, opened.shown):
                 found[name] = opened.exact(now)[:, ::-1]
         return found
-
-    def taken(self, name: str, geometry: Any) -> None:
-        """Note that a cell has this outline now: what is shown of it is no change any more."""
-        names = self.layer.features[_CELL].astype(str).tolist()
-        if name in names:
-            shown = np.asarray(self.layer.data[names.index(name)])[:, -2:].copy()
-            vertices = self._opened[name].exact(shown)
-            self._opened[name] = _Opened(vertices, _rim(geometry)[1], shown)
 
     def close(self) -> None:
         """Take the layer away."""

@@ -272,20 +272,23 @@ class Deeds(QObject):
             self.mendable.emit(lambda: take(mend))
 
     def _on_moved(self, moved: dict[str, Any]) -> None:
-        """Take over outlines that were edited by vertex."""
-        scene, asked = self._scene, self._asked()
-        if scene is None:
-            return
-        for cell, vertices in moved.items():
+        """Take over outlines that were edited by vertex, as one correction."""
+        scene, asked, opened = self._scene, self._asked(), self.vertices.layer
+        if scene is not None:
             self.do(
-                scene.session.redraw,
-                cell,
-                vertices,
+                scene.session.redraw_together,
+                moved,
                 asked.overlap,
                 asked.note,
-                then=lambda _, cell=cell: self.vertices.taken(cell),
-                refused=lambda error, cell=cell: self.vertices.refused(cell),
+                then=lambda _: self.vertices.leave(opened),
+                refused=lambda error: self._on_not_moved(error, moved),
             )
+
+    def _on_not_moved(self, error: VhdError, moved: dict[str, Any]) -> None:
+        """Leave the cells open, and offer the outline that could be taken."""
+        self.vertices.refused()
+        cell = getattr(error, "cell_id", "") or next(iter(moved))
+        self._offer(error, lambda mend: self._on_moved(moved | {cell: mend}))
 
     def _on_stroke(self, ids: tuple[str, ...], label: str, put_back: Callable[[], None]) -> None:
         self.relabel(ids, label or None, add=bool(label), refused=lambda _: put_back())

@@ -39,9 +39,7 @@ class VertexMode(QObject):
         super().__init__(parent)
         self._scene: Scene | None = None
         self._edit: EditLayer | None = None
-        self._boundaries = ""
         self._before: Any = None
-        self._waits: set[str] = set()
         self._ears = Ears()
         self.destroyed.connect(self._ears.let_go)
 
@@ -59,14 +57,14 @@ class VertexMode(QObject):
         """Open the selected cells."""
         self.leave()
         session, ids = scene.session, scene.selection
-        self._boundaries = next(
+        boundaries = next(
             (b for b in session.segmentations() if session.outlines(b).row_of(ids[0]) >= 0), ""
         )
-        if not self._boundaries:
+        if not boundaries:
             self.told.emit("The selected cell is gone.")
             self.ended.emit()
             return
-        outlines = session.outlines(self._boundaries)
+        outlines = session.outlines(boundaries)
         self._before = scene.viewer.layers.selection.active
         self._scene = scene
         self._edit = EditLayer(scene.viewer, outlines, ids, session.um_per_px)
@@ -79,36 +77,24 @@ class VertexMode(QObject):
         self._tell(len(ids))
 
     def commit(self) -> None:
-        """Ask for what was changed to be taken over; leaves when all of it is."""
+        """Ask for what was changed to be taken over; whoever does that leaves."""
         if self._edit is None:
             return
         moved = self._edit.changed()
-        self._waits = set(moved)
         if moved:
             self.moved.emit(moved)
         else:
             self.leave()
 
-    def taken(self, cell: str) -> None:
-        """Note that a cell's outline was taken over."""
-        if self._edit is None or self._scene is None:
-            return
-        outlines = self._scene.session.outlines(self._boundaries)
-        if outlines.row_of(cell) >= 0:
-            self._edit.taken(cell, outlines.geometry(cell))
-        self._waits.discard(cell)
-        if not self._waits:
-            self.leave()
-
-    def refused(self, cell: str) -> None:
+    def refused(self) -> None:
         """Stay where an outline was refused: it can be mended, or left."""
-        if self._edit is not None and cell in self._edit.ids:
-            self.told.emit(f"{cell} is as it was; mend its outline and press Enter, or Esc leaves.")
+        if self._edit is not None:
+            self.told.emit("All cells are as they were; mend it and press Enter, or Esc leaves.")
 
-    def leave(self) -> None:
-        """Close; what was not taken over is forgotten."""
+    def leave(self, opened: Layer | None = None) -> None:
+        """Close what is open, or only that layer; what was not taken over is forgotten."""
         edit, scene = self._edit, self._scene
-        if edit is None:
+        if edit is None or opened not in (None, edit.layer):
             return
         self._ears.let_go()
         self._edit = self._scene = None
