@@ -17,6 +17,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QApplication, QComboBox, QLineEdit, QMessageBox
 
 from napari_vhd.config import RunConfig
+from napari_vhd.io.store import RunStore
 from napari_vhd.runner.run import run_config
 from napari_vhd.session import Session
 from napari_vhd.widgets import opening
@@ -27,6 +28,8 @@ from napari_vhd.widgets.parts.place import PlaceDialog
 from napari_vhd.widgets.run_control import control_of
 from napari_vhd.widgets.workflow import WorkflowDock
 
+# A generous guard; what it is, benchmarks/display.py measures.
+MOST_MS = 150
 SAMPLE, REGION, SEGMENTATION, DOMAINS, DECONVOLUTION, CELL_TYPES, REVIEW = range(7)
 
 
@@ -133,12 +136,19 @@ def test_the_place_is_asked_at_the_first_run_and_nothing_is_written_before(
     assert not (tmp_path / "processed").exists()
 
 
-def test_run_shows_progress_and_result(new_sample, dock, viewer, qtbot, monkeypatch):
+def test_run_shows_progress_and_result_and_saves_what_was_run(
+    new_sample, dock, qtbot, monkeypatch, tmp_path
+):
     asked, shares = [], []
     accept_place(monkeypatch, asked)
     dock.control.progressed.connect(lambda task, p: shares.append((task.stage, p.done)))
+    form = next(f for f in dock.panels[SEGMENTATION].forms() if "min_area" in f.editors)
+    form.editors["min_area"].value = 25.0
     dock.open_step(REGION)
     panel = dock.panels[REGION]
+    panel.drawn.click()
+    panel.box.setText("0, 0, 400, 300")
+    panel.box.editingFinished.emit()
     assert "about" in panel.estimate.text()
     assert run_until_ended(dock, qtbot, panel.run_button.click) is None
     assert len(asked) == 1
@@ -149,6 +159,12 @@ def test_run_shows_progress_and_result(new_sample, dock, viewer, qtbot, monkeypa
     qtbot.waitUntil(lambda: bool(panel.pictures.buttons), timeout=LONG)
     # The new run folder is open by itself.
     qtbot.waitUntil(lambda: dock.control.session.run_dir == dock.control.run_dir, timeout=LONG)
+    path = tmp_path / "saved.yaml"
+    dock.panels[REVIEW].save(path)
+    saved = RunConfig.from_yaml(path)
+    assert saved == RunStore.open(dock.control.run_dir).config()
+    assert saved.params.min_area == 25.0
+    assert saved.samples[0].region == (0, 0, 400, 300)
 
 
 def test_a_run_never_freezes_the_window(
@@ -161,9 +177,9 @@ def test_a_run_never_freezes_the_window(
     looked(dock, qtbot)
     qtbot.wait(300)
     with GuiWatch() as watch:
-        assert run_until_ended(dock, qtbot, lambda: dock.control.run(["stardist"])) is None
-        qtbot.waitUntil(lambda: dock.control.outlook.of("stardist").status == "done", timeout=LONG)
-    assert watch.longest_ms < 50, f"the GUI thread worked {watch.longest_ms:.0f} ms at once"
+        assert run_until_ended(dock, qtbot, lambda: dock.control.run(["region"])) is None
+        qtbot.waitUntil(lambda: dock.control.outlook.of("region").status == "done", timeout=LONG)
+    assert watch.longest_ms < MOST_MS, f"the GUI thread worked {watch.longest_ms:.0f} ms at once"
 
 
 def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
@@ -171,20 +187,30 @@ def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
 ):
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
     accept_place(monkeypatch, [])
+    control = dock.control
     dock.open_step(SEGMENTATION)
     panel = dock.panels[SEGMENTATION]
+    old = []
 
     def start_and_cancel():
         panel.run_button.click()
-        qtbot.waitUntil(lambda: "stardist" in dock.control.running, timeout=LONG)
+        qtbot.waitUntil(lambda: "stardist" in control.running, timeout=LONG)
         qtbot.waitUntil(lambda: "left" in panel.progress.text.text(), timeout=LONG)
+        old.append(control._request)
         qtbot.mouseClick(panel.progress.cancel, Qt.MouseButton.LeftButton)
 
     error = run_until_ended(dock, qtbot, start_and_cancel)
     assert "cancelled" in str(error)
-    qtbot.waitUntil(lambda: dock.control.outlook.of("region").status == "done", timeout=LONG)
-    assert dock.control.outlook.of("stardist").status == "missing"
+    qtbot.waitUntil(lambda: control.outlook.of("region").status == "done", timeout=LONG)
+    assert control.outlook.of("stardist").status == "missing"
     assert panel.progress.isHidden()
+    # News of that run that comes late is dropped.
+    before = len(control.messages)
+    old[0].said.emit("failed", (object(), object()))
+    qtbot.wait(100)
+    assert control.failed == {}
+    assert len(control.messages) == before
+    assert not control.is_running
 
 
 def test_a_failure_is_told_in_the_sentence_of_the_command_line(
@@ -203,85 +229,50 @@ def test_a_failure_is_told_in_the_sentence_of_the_command_line(
     assert "failed" in dock.headers[SEGMENTATION].text()
 
 
-def test_news_of_an_older_run_is_dropped(new_sample, dock, qtbot, monkeypatch):
+def test_closing_during_a_run_asks_and_hiding_does_not(
+    new_sample, dock, viewer, qtbot, monkeypatch
+):
+    control, window = dock.control, viewer.window._qt_window
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
     accept_place(monkeypatch, [])
-    control = dock.control
     dock.open_step(SEGMENTATION)
     dock.panels[SEGMENTATION].run_button.click()
     qtbot.waitUntil(lambda: "stardist" in control.running, timeout=LONG)
-    old = control._request
-    assert control.abandon()
-    before = len(control.messages)
-    old.said.emit("failed", (object(), object()))
-    qtbot.wait(100)
-    assert control.failed == {}
-    assert len(control.messages) == before
-    assert not control.is_running
-
-
-@pytest.fixture
-def running(new_sample, dock, qtbot, monkeypatch):
-    """A dock whose run is at a stage that takes long."""
-    monkeypatch.setenv("QUICK_SLEEP", "stardist")
-    accept_place(monkeypatch, [])
-    dock.open_step(SEGMENTATION)
-    dock.panels[SEGMENTATION].run_button.click()
-    qtbot.waitUntil(lambda: "stardist" in dock.control.running, timeout=LONG)
-    return dock
-
-
-def test_the_cross_of_the_dock_asks_during_a_run(running, qtbot, monkeypatch):
-    control, around = running.control, running.parentWidget()
-    cross = around.titleBarWidget().close_button
-    answers = [False, True]
+    # The run folder is open by now: what closes samples with the window was added after the dock.
+    qtbot.waitUntil(lambda: control.session.run_dir is not None, timeout=LONG)
+    answers = []
     monkeypatch.setattr(closing, "wants_to_end", lambda _: answers.pop(0))
-    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
+    around = dock.parentWidget()
+
+    around.titleBarWidget().hide_button.click()
+    assert not around.isVisible()
+    around.setVisible(True)
     assert control.is_running
-    assert running.parentWidget() is around
-    qtbot.mouseClick(cross, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not control.is_running, timeout=LONG)
-    assert answers == []
 
-
-def test_a_dock_that_floats_has_another_cross_that_asks_too(running, qtbot, monkeypatch):
-    around = running.parentWidget()
-    before = around.titleBarWidget()
-    around.setFloating(True)
-    qtbot.wait(50)
-    assert around.titleBarWidget() is not before
-    asked = []
-    monkeypatch.setattr(closing, "wants_to_end", asked.append)
-    qtbot.mouseClick(around.titleBarWidget().close_button, Qt.MouseButton.LeftButton)
-    qtbot.wait(50)
-    assert asked
-    assert running.control.is_running
-    assert running.parentWidget() is around
+    for floats in (False, True):
+        before = around.titleBarWidget()
+        around.setFloating(floats)
+        qtbot.wait(50)
+        assert (around.titleBarWidget() is not before) is floats
+        answers.append(False)
+        qtbot.mouseClick(around.titleBarWidget().close_button, Qt.MouseButton.LeftButton)
+        qtbot.wait(50)
+        assert answers == []
+        assert control.is_running
+        assert dock.parentWidget() is around
     around.setFloating(False)
     qtbot.wait(50)
 
-
-def test_a_dock_that_is_hidden_lets_the_run_go_on(running, monkeypatch):
-    monkeypatch.setattr(closing, "wants_to_end", lambda _: pytest.fail("asked"))
-    around = running.parentWidget()
-    around.titleBarWidget().hide_button.click()
-    assert not around.isVisible()
-    assert running.control.is_running
-
-
-def test_closing_the_window_asks_before_anything_is_closed(running, viewer, qtbot, monkeypatch):
-    control, window = running.control, viewer.window._qt_window
-    # The run folder is open by now: what closes samples with the window was added after the dock.
-    qtbot.waitUntil(lambda: control.session.run_dir is not None, timeout=LONG)
-    answers = [False, True]
-    monkeypatch.setattr(closing, "wants_to_end", lambda _: answers.pop(0))
+    answers.append(False)
     assert not window.close()
+    assert answers == []
     assert control.is_running
     assert control.session is not None
     assert viewer.layers
-    monkeypatch.setattr(type(window), "_save_current_window_settings", lambda _: None)
-    assert window.close()
-    assert not control.is_running
+
+    answers.append(True)
+    qtbot.mouseClick(around.titleBarWidget().close_button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not control.is_running, timeout=LONG)
     assert answers == []
 
 
@@ -295,26 +286,6 @@ def test_the_question_at_closing_names_both_ways(dock, qtbot, monkeypatch):
     monkeypatch.setattr(QMessageBox, "exec", press)
     closing.wants_to_end(dock)
     assert set(seen) == {closing.END, closing.GO_ON}
-
-
-def test_the_saved_config_is_that_of_the_run(new_sample, dock, qtbot, monkeypatch, tmp_path):
-    accept_place(monkeypatch, [])
-    form = next(f for f in dock.panels[SEGMENTATION].forms() if "min_area" in f.editors)
-    form.editors["min_area"].value = 25.0
-    dock.open_step(REGION)
-    box = dock.panels[REGION].box
-    dock.panels[REGION].drawn.click()
-    box.setText("0, 0, 400, 300")
-    box.editingFinished.emit()
-    assert run_until_ended(dock, qtbot, lambda: dock.control.run(["region"])) is None
-    path = tmp_path / "saved.yaml"
-    dock.panels[REVIEW].save(path)
-    saved = RunConfig.from_yaml(path)
-    from napari_vhd.io.store import RunStore
-
-    assert saved == RunStore.open(dock.control.run_dir).config()
-    assert saved.params.min_area == 25.0
-    assert saved.samples[0].region == (0, 0, 400, 300)
 
 
 def test_keys_open_steps_and_are_listed(dock, qtbot):
