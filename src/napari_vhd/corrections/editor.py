@@ -6,21 +6,20 @@ COMMIT brought into force in memory and told. What fails on the way leaves all a
 
 from __future__ import annotations
 
-import gc
 import unicodedata
 import uuid
-from contextlib import contextmanager
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd.exceptions import BadInputError
 
+from .collection import no_collection, take_back
 from .correction import REDO, REVERT, SWITCHES, UNDO, Correction
 from .history import History
 from .reviewed import Change, Reviewed, joined
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from .correction import Entry
     from .ledger import Ledger
@@ -62,7 +61,7 @@ class Editor:
         self._refusal = refusal
         self._tell = tell
         if ledger is not None:
-            with _no_collection():
+            with no_collection():
                 for entry in ledger.read_new():
                     self.history.add(entry)
         self.reviewed = Reviewed(source, self.history, self._kept)
@@ -70,6 +69,7 @@ class Editor:
     def reload(self, source: Opened) -> None:
         """Take over newly computed data; corrections stay."""
         with self.lock:
+            take_back()
             self.reviewed = Reviewed(source, self.history, self._kept)
 
     def new_id(self) -> str:
@@ -236,6 +236,7 @@ class Editor:
     def close(self) -> None:
         """Let go of the ledger."""
         with self.lock:
+            take_back()
             if self.ledger is not None:
                 self.ledger.close()
 
@@ -256,18 +257,6 @@ class Editor:
 
     def _kept(self) -> Mapping[str, bytes]:
         return {} if self.ledger is None else self.ledger.kept_outlines()
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """Let Python not look for garbage among hundred thousands of entries that are none."""
-    was = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was:
-            gc.enable()
 
 
 def checked_author(author: str) -> str:

@@ -17,6 +17,7 @@ from napari_vhd.exceptions import BadInputError
 from . import catalogue, rematch
 from .as_computed import AsComputed
 from .catalogue import Column
+from .collection import no_collection, set_aside
 from .columns import LabelColumn
 from .correction import OUTLINE_KINDS, REGION, RELABELLING
 from .counts import LiveCounts
@@ -128,18 +129,23 @@ class Reviewed:
             If there is none of that name; names those that are there.
         """
         if name not in self._segmentations:
-            ids, geometries = self.computed.outlines(name)
-            made = Segmentation(name, ids, geometries, self._history)
-            entries = self.filing.cells(name)
-            if any(entry.epoch not in ("", made.epoch) for entry in entries):
-                made.matches = rematch.match_epochs(
-                    entries, self.kept(), made.outlines, made.epoch, self._history.active
-                )
-            made.load(self.filing.outlines(name))
-            for entry in entries:
-                made.note(entry)
-            self._segmentations[name] = made
+            with no_collection():
+                self._segmentations[name] = self._segmented(name)
+            set_aside()
         return self._segmentations[name]
+
+    def _segmented(self, name: str) -> Segmentation:
+        ids, geometries = self.computed.outlines(name)
+        made = Segmentation(name, ids, geometries, self._history)
+        entries = self.filing.cells(name)
+        if any(entry.epoch not in ("", made.epoch) for entry in entries):
+            made.matches = rematch.match_epochs(
+                entries, self.kept(), made.outlines, made.epoch, self._history.active
+            )
+        made.load(self.filing.outlines(name))
+        for entry in entries:
+            made.note(entry)
+        return made
 
     def outlines(self, name: str) -> Outlines:
         """Give the live outlines of a segmentation."""
@@ -211,8 +217,10 @@ class Reviewed:
                     f"{', '.join(there) or 'none'}; make_label_set makes one of your own."
                 )
             computed = self.computed.labels(boundaries, name)
-            found = LabelColumn(name, computed, segmentation, self._history)
-            found.load(self.filing.labels(boundaries, name))
+            with no_collection():
+                found = LabelColumn(name, computed, segmentation, self._history)
+                found.load(self.filing.labels(boundaries, name))
+            set_aside()
             self._columns[boundaries, name] = found
         return found
 
