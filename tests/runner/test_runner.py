@@ -260,8 +260,11 @@ def test_cancel_ends_all_processes_and_keeps_the_sample(bench: Bench) -> None:
     assert not (bench.store.run_dir / ".scratch").exists()
 
 
+# What was started in the background ignores Ctrl-C; these tests may have been.
 PARENT = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import tiny_stages as tiny
 from test_runner import Bench
 from pathlib import Path
