@@ -13,10 +13,14 @@ from .regions import NAME, RegionsLayer
 from .stack import BINS, IMAGE, REGIONS
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari.layers import Layer
 
+    from .metadata import Metadata
     from .prepared import Prepared
     from .scene import Scene
+    from .stack import Stack
 
 H_AND_E, SLIDE = "H&E", "H&E of the slide"
 
@@ -30,6 +34,10 @@ class Background:
         Whose viewer they are in.
     prepared
         As of the Scene.
+    stack
+        Where layers are put.
+    metadata
+        Of the sample's layers.
 
     Attributes
     ----------
@@ -41,27 +49,46 @@ class Background:
         What each size shows, with its layer.
     """
 
-    def __init__(self, scene: Scene, prepared: Prepared) -> None:
+    regions: RegionsLayer
+
+    def __init__(self, scene: Scene, prepared: Prepared, stack: Stack, metadata: Metadata) -> None:
         self._scene = ref(scene)
+        self._prepared, self._stack, self._metadata = prepared, stack, metadata
         self.images: list[Layer] = []
         self.bins: dict[int, tuple[str, Layer]] = {}
-        frame = prepared.frame
-        metadata = scene.metadata.of(scene.metadata.image_name)
+
+    def make_images(self) -> Generator[Layer, None, None]:
+        """Make the pictures, one in each step."""
+        prepared, frame = self._prepared, self._prepared.frame
         if prepared.slide is not None:
-            self.images.append(image_layer(prepared.slide, frame, SLIDE))
+            yield self._add(image_layer(prepared.slide, frame, SLIDE))
         if prepared.image is not None:
-            self.images.append(image_layer(prepared.image, frame, H_AND_E, metadata))
+            metadata = self._metadata.of(self._metadata.image_name)
+            yield self._add(image_layer(prepared.image, frame, H_AND_E, metadata))
         if prepared.overview is not None:
-            pixels, scale, origin = prepared.overview
-            self.images.append(overview_layer(pixels, scale, origin, frame, SLIDE))
-        for layer in self.images:
-            scene.stack.add(layer, IMAGE)
+            yield self._add(overview_layer(*prepared.overview, frame, SLIDE))
+
+    def _add(self, layer: Layer) -> Layer:
+        self.images.append(layer)
+        self._stack.add(layer, IMAGE)
+        return layer
+
+    def make_regions(self) -> Generator[Layer, None, None]:
+        """Make the layer of regions."""
+        scene = self._scene()
+        if scene is None:
+            return
         self.regions = RegionsLayer(
-            frame, NAME, scene.on_region_drawn, scene.on_region_moved, scene.on_regions_removed
+            self._prepared.frame,
+            NAME,
+            scene.on_region_drawn,
+            scene.on_region_moved,
+            scene.on_regions_removed,
         )
-        scene.stack.add(self.regions.layer, REGIONS)
-        if prepared.regions is not None:
-            self.regions.show(prepared.regions)
+        self._stack.add(self.regions.layer, REGIONS)
+        yield self.regions.layer
+        if self._prepared.regions is not None:
+            self.regions.show(self._prepared.regions)
 
     def show_bins(self, size_um: int, what: str | None) -> None:
         """Show bins of a size, or hide them."""
@@ -71,7 +98,7 @@ class Background:
         topic = f"bins {size_um}"
         if what is None:
             scene.tasks.forget(topic)
-            self._take_away(scene, size_um)
+            self._take_away(size_um)
             scene.layers_changed.emit()
             return
 
@@ -85,15 +112,15 @@ class Background:
 
         def show(found: Any) -> None:
             bins, values = found
-            self._take_away(scene, size_um)
+            self._take_away(size_um)
             name = f"bins {size_um} µm: {what}"
             layer = layer_of(bins, values, scene.frame_, name)
             self.bins[size_um] = (what, layer)
-            scene.stack.add(layer, BINS)
+            self._stack.add(layer, BINS)
             scene.layers_changed.emit()
 
         scene.tasks.ask(topic, read_bins, show)
 
-    def _take_away(self, scene: Scene, size_um: int) -> None:
+    def _take_away(self, size_um: int) -> None:
         if size_um in self.bins:
-            scene.stack.remove(self.bins.pop(size_um)[1])
+            self._stack.remove(self.bins.pop(size_um)[1])

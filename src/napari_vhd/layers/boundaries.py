@@ -88,6 +88,7 @@ class BoundariesLayer:
             edge_color=color,
             face_color="transparent",
             edge_width=self._edge_width(),
+            visible=False,
             metadata=metadata,
             **frame.vertices(),
         )

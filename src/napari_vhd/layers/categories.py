@@ -216,6 +216,8 @@ class CategoryLayer:
         """Show another column."""
         import pandas as pd
 
+        if codes is self.codes and set(hidden) == self.hidden:
+            return
         self.codes, self.hidden = codes, set(hidden)
         forget_coarsest(self.layer)
         names = ["", *codes.names, "not assigned", "dropped by a filter"]

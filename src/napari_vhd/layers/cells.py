@@ -11,9 +11,10 @@ from .stack import FILLS, LINES, SELECTION, SHAPES
 from .values import ValueLayer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     import numpy as np
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_vhd.corrections.outlines import Outlines
@@ -50,8 +51,11 @@ class CellsLayers:
     Attributes
     ----------
     lines, shapes
-        Always there; shapes are empty until first made visible.
+        There after `make_outlines`; shapes are empty until first made visible.
     """
+
+    lines: OutlineLayer
+    shapes: BoundariesLayer
 
     def __init__(
         self,
@@ -70,13 +74,21 @@ class CellsLayers:
         self._fills: CategoryLayer | None = None
         self._numbers: ValueLayer | None = None
         self._selection: SelectionLayer | None = None
-        self.lines = OutlineLayer(raster, frame, f"{title} outlines", color, {})
-        stack.add(self.lines.layer, LINES)
-        self.shapes = BoundariesLayer(
-            raster.outlines, columns, frame, f"{title} shapes", color, metadata()
+        self._color, self._columns = color, columns
+
+    def make_outlines(self, visible: bool) -> Generator[Layer, None, None]:
+        """Make the layers that are always there, one in each step; shapes are hidden."""
+        title, color = self._title, self._color
+        self.lines = OutlineLayer(
+            self.raster, self._frame, f"{title} outlines", color, {}, visible=visible
         )
-        self.shapes.layer.visible = False
-        stack.add(self.shapes.layer, SHAPES)
+        self._stack.add(self.lines.layer, LINES)
+        yield self.lines.layer
+        self.shapes = BoundariesLayer(
+            self.outlines, self._columns, self._frame, f"{title} shapes", color, self._metadata()
+        )
+        self._stack.add(self.shapes.layer, SHAPES)
+        yield self.shapes.layer
 
     @property
     def outlines(self) -> Outlines:

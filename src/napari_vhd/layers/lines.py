@@ -33,6 +33,8 @@ class OutlineLayer:
         As of `napari_vhd.layers.categories.CategoryLayer`.
     color
         ``#RRGGBB``.
+    visible
+        Whether they are shown from the beginning.
     """
 
     dtype = np.dtype(np.uint8)
@@ -44,12 +46,14 @@ class OutlineLayer:
         name: str,
         color: str,
         metadata: dict[str, Any],
+        *,
+        visible: bool = True,
     ) -> None:
         self._raster = raster
         self.color = color
         areas = raster.outlines.areas[raster.outlines.alive]
         self._width_px = float(np.sqrt(np.median(areas))) if len(areas) else 0.0
-        self.layer = _labels(raster, self, frame, name, color, metadata)
+        self.layer = _labels(raster, self, frame, name, color, metadata, visible)
 
     def shows(self, level: int) -> bool:
         """Say whether outlines are drawn on a level: not where cells are a few pixels wide."""
@@ -88,8 +92,7 @@ class SelectionLayer:
     def __init__(self, raster: CellRaster, frame: Frame, name: str) -> None:
         self._chosen = np.zeros(raster.outlines.n_rows + 1, dtype=np.int32)
         self._rows = np.empty(0, dtype=np.int64)
-        self.layer = _labels(raster, self, frame, name, SELECTED_COLOR, {})
-        self.layer.visible = False
+        self.layer = _labels(raster, self, frame, name, SELECTED_COLOR, {}, visible=False)
 
     def choose(self, rows: Iterable[int], n_rows: int) -> None:
         """Mark other rows than before."""
@@ -134,7 +137,13 @@ def _thicken(lines: NDArray[np.uint8]) -> None:
 
 
 def _labels(
-    raster: CellRaster, painted: Any, frame: Frame, name: str, color: str, metadata: dict[str, Any]
+    raster: CellRaster,
+    painted: Any,
+    frame: Frame,
+    name: str,
+    color: str,
+    metadata: dict[str, Any],
+    visible: bool,
 ) -> LabelsLayer:
     from napari.layers import Labels
 
@@ -143,6 +152,7 @@ def _labels(
         name=name,
         multiscale=True,
         opacity=1.0,
+        visible=visible,
         metadata=metadata,
         colormap=_colormap(color),
         **frame.picture(raster.left, raster.top, raster.steps[0]),

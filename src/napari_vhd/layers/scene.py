@@ -10,25 +10,20 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from psygnal import Signal
 
-from napari_vhd import keys
-from napari_vhd.corrections.catalogue import GENE_PREFIX
-
-from .background import Background
-from .camera import Camera
-from .cells import CellsLayers
-from .color_verbs import ColorVerbs
-from .coloring import Coloring, Wish, read_if_there
+from .coloring import Coloring
 from .comparison import Comparison
 from .corrector import close_corrector, corrector_of
-from .metadata import Metadata
+from .following import RECENT, Following
+from .making import Making
 from .mouse import Mouse
 from .prepared import Prepared
-from .stack import Stack
 from .tasks import Tasks
-from .view_state import restored, state_of
-from .view_verbs import OutlineStyle, ViewVerbs, boxes_of
+from .view_state import looked_at, restored, state_of
+from .view_verbs import OutlineStyle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
     from napari.layers import Layer
     from numpy.typing import NDArray
 
@@ -36,23 +31,18 @@ if TYPE_CHECKING:
     from napari_vhd.session import Session
 
     from .coloring import Read
-    from .frame import Frame
     from .paint import PaintWindow
     from .raster import CellRaster
+    from .stack import Stack
     from .tasks import Dispatch
 
 __all__ = ["Coloring", "OutlineStyle", "Scene", "scene_of"]
 
-OUTLINE_COLORS = ("#FFFFFF", "#00E5FF", "#FFD400", "#FF5CF4")
-TITLES = {keys.STARDIST: "StarDist nuclei", keys.PROSEG: "ProSeg cells"}
-# Edits that are looked at again when a column comes in that was read meanwhile.
-_RECENT = 256
-_NUMBER_COLUMNS = (keys.PROBABILITY,)
 # Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.
 _SCENES: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
 
-class Scene(ViewVerbs, ColorVerbs):
+class Scene(Following):
     """The layers of one open sample in one viewer; find it with `scene_of`.
 
     Parameters
@@ -65,6 +55,11 @@ class Scene(ViewVerbs, ColorVerbs):
         What is slow, done before; None: it is done here.
     dispatch
         See `napari_vhd.layers.tasks.Tasks`.
+    view
+        How to show the sample, as `view_state` gave it.
+    then
+        Given: layers are made one in each turn of the window, and it is told the Scene when all
+        are there; until then `scene_of` gives the Scene before. None: all are made at once.
 
     Attributes
     ----------
@@ -93,57 +88,82 @@ class Scene(ViewVerbs, ColorVerbs):
         *,
         prepared: Prepared | None = None,
         dispatch: Dispatch | None = None,
+        view: dict[str, Any] | None = None,
+        then: Callable[[Scene], None] | None = None,
     ) -> None:
         unwrapped = getattr(viewer, "__wrapped__", viewer)
-        if (before := _SCENES.get(unwrapped)) is not None:
-            before.close()
         self._viewer = ref(unwrapped)
         self.session = session
         self.tasks = Tasks(dispatch, self.failed.emit)
-        self._stack = Stack(unwrapped.layers)
         self._coloring = Coloring(None, "")
         self._read: Read | None = None
         self._hidden: set[str] = set()
         self._selection: tuple[str, ...] = ()
-        self._recent: deque[tuple[int, CellsChanged]] = deque(maxlen=_RECENT)
+        self._recent: deque[tuple[int, CellsChanged]] = deque(maxlen=RECENT)
         self._edits = 0
         self._paint: PaintWindow | None = None
-        self._build(prepared or Prepared.of(session))
-        self.camera.show(*self._prepared.extent)
-        unwrapped.canvas.overlays["scale_bar"].visible = True
-        self._mouse = Mouse(self)
-        self.comparison = Comparison(self)
-        self._connect()
-        _SCENES[unwrapped] = self
-
-    def _build(self, prepared: Prepared) -> None:
-        """Make the layers."""
-        self._prepared = prepared
-        self.frame_: Frame = prepared.frame
-        self.camera = Camera(self.viewer, self.frame_)
-        self.metadata = Metadata(self)
-        self.background = Background(self, prepared)
-        self.cells: dict[str, CellsLayers] = {}
-        for (name, raster), color in zip(
-            prepared.rasters.items(), OUTLINE_COLORS * len(prepared.rasters), strict=False
-        ):
-            self.cells[name] = CellsLayers(
-                raster,
-                self.frame_,
-                self._stack,
-                TITLES.get(name, name),
-                color,
-                partial(self.metadata.of, name),
-                partial(self._shape_columns, name),
-                partial(self._on_recolored, name),
+        self._mouse: Mouse | None = None
+        self._making: Making | None = Making(self, prepared or Prepared.of(session))
+        making = self._making
+        if then is None:
+            if (before := _SCENES.get(unwrapped)) is not None:
+                before.close()
+            for _ in self._first_steps(making, view):
+                pass
+            self._begin(making, view)
+        else:
+            self.tasks.in_turns(
+                "layers",
+                self._first_steps(making, view),
+                lambda: then(self._begin(making, view)),
             )
-            self.cells[name].lines.layer.visible = len(self.cells) == 1
-            self.cells[name].shapes.layer.events.visible.connect(self._on_shapes_visible)
-        for layer in self._stack.layers:
-            layer.events.visible.connect(self._on_style)
-        if prepared.first is not None:
-            self._show(prepared.first)
-        for name, raster in prepared.rasters.items():
+
+    def _first_steps(
+        self, making: Making, view: dict[str, Any] | None
+    ) -> Generator[None, None, None]:
+        """Make the layers beside those of the sample before, then take these out."""
+        self._take(making)
+        unseen = True
+        for _ in making.steps(self):
+            if unseen and making.stack.layers:
+                unseen = False
+                # napari has looked at its first layer as a whole.
+                self.camera.show(*making.prepared.extent)
+                looked_at(self, view or {})
+            yield
+        before = _SCENES.get(self.viewer)
+        if before is not None:
+            yield from before.stack.leave()
+
+    def _begin(self, making: Making, view: dict[str, Any] | None) -> Scene:
+        """Be the Scene of the viewer, when all layers are there."""
+        viewer = self.viewer
+        if (before := _SCENES.get(viewer)) is not None:
+            before.close()
+        self.comparison = Comparison(self)
+        self._begin_with(making)
+        viewer.canvas.overlays["scale_bar"].visible = True
+        self._mouse = Mouse(self)
+        self._connect()
+        _SCENES[viewer] = self
+        if view is not None:
+            self.restore(view)
+        return self
+
+    def _take(self, making: Making) -> None:
+        """Have the parts of a version."""
+        self._prepared, self.frame_ = making.prepared, making.frame
+        self.camera, self.metadata = making.camera, making.metadata
+        self._stack, self.background, self.cells = making.stack, making.background, making.cells
+
+    def _begin_with(self, making: Making) -> None:
+        """Have the parts of a version whose layers are all there."""
+        self._take(making)
+        self._making = None
+        self._stack.name_again()
+        if making.prepared.first is not None:
+            self._show(making.prepared.first)
+        for name, raster in making.prepared.rasters.items():
             if not self.tasks.is_direct:
                 raster.waits = False
                 show = partial(self._on_drawn, name)
@@ -211,97 +231,7 @@ class Scene(ViewVerbs, ColorVerbs):
         world = [self.frame_.to_px(layer.data_to_world(point)) for point in points]
         return np.array(world, dtype=float).reshape(-1, 2)
 
-    # In step with the session
-
-    def _on_cells_changed(self, news: CellsChanged) -> None:
-        """Take in an edit: pixels in the thread that made it, layers where they may be touched."""
-        cells = self.cells.get(news.boundaries)
-        if cells is None:
-            return
-        boxes = []
-        if news.outlines:
-            boxes = cells.raster.redraw(news.rows)
-        self._edits += 1
-        self._recent.append((self._edits, news))
-        self.tasks.soon(lambda: self._follow(news, boxes))
-
-    def _follow(self, news: CellsChanged, boxes: list[Any]) -> None:
-        cells = self.cells.get(news.boundaries)
-        if cells is None:
-            return
-        colored = self._patch(news)
-        if colored or news.outlines:
-            cells.refresh(news.outlines)
-        if news.outlines:
-            self.comparison.refresh(news.boundaries)
-            self.tasks.later("shapes", 0.0, self._update_shapes)
-            self.select(self._selection)
-        if news.boundaries == self._coloring.boundaries and (colored or news.outlines):
-            self.rewrite_paint(boxes or boxes_of(cells.outlines.bounds[news.rows]))
-            self._say_coloring()
-
-    def _patch(self, news: CellsChanged) -> bool:
-        """Take over the values of changed cells; says whether any is coloured by them."""
-        read, coloring = self._read, self._coloring
-        if read is None or coloring.column is None or news.boundaries != coloring.boundaries:
-            return False
-        if keys.KEPT in news.columns and not news.outlines and read.codes is not None:
-            # Cells that a filter dropped and that were brought back are no longer drawn as such.
-            self._color_anew()
-            return False
-        if not news.outlines and coloring.column not in news.columns:
-            return False
-        if read.codes is not None:
-            labels = self.session.labels(
-                coloring.boundaries, coloring.column, computed=coloring.computed
-            )
-            if not read.codes.patch(labels, news.rows):
-                # There is a new category: other codes for all.
-                self._ask(Wish(coloring.column, coloring.boundaries, coloring.computed))
-                return False
-        elif read.values is not None:
-            numbers = self.session.numbers(coloring.boundaries, coloring.column)
-            read.values.patch(numbers, news.rows)
-        return True
-
-    def _catch_up(self, since: int | None) -> None:
-        """Take in the edits that were made while a column was read."""
-        for number, news in list(self._recent):
-            if since is not None and number > since:
-                self._patch(news)
-
-    def _on_recolored(self, boundaries: str, column: str) -> None:
-        """Colour by the column that napari-spatialdata was asked for, or as before."""
-        columns = {one.name for one in self.session.columns(boundaries)}
-        gene = f"{GENE_PREFIX}{column}"
-        if column in columns or column in self.session.genes():
-            self.color_by(column if column in columns else gene, boundaries)
-        else:
-            self._color_anew()
-
-    def _on_columns_changed(self) -> None:
-        """Read the column in view again: it may have other categories or colours."""
-        self.tasks.soon(self._color_anew)
-
-    def _color_anew(self) -> None:
-        coloring, since = self._coloring, self._edits
-        if coloring.column is None or coloring.boundaries not in self.cells:
-            return
-        wish = Wish(coloring.column, coloring.boundaries, coloring.computed)
-
-        def show(found: Read | None) -> None:
-            if found is None:
-                self._show_nothing(wish.boundaries)
-            else:
-                self._show(found, since)
-
-        self.tasks.ask("column", lambda: read_if_there(self.session, wish), show)
-
-    def _on_regions_changed(self) -> None:
-        def ask() -> None:
-            self.tasks.ask("regions", self.session.regions, self.background.regions.show)
-
-        self.tasks.soon(ask)
+    # Results that are computed anew
 
     def _on_reloaded(self) -> None:
         """Show what is computed now: other cells, perhaps."""
@@ -314,6 +244,19 @@ class Scene(ViewVerbs, ColorVerbs):
         self.tasks.soon(ask)
 
     def _rebuild(self, prepared: Prepared) -> None:
+        making = self._making = Making(self, prepared)
+        self.tasks.in_turns("layers", self._steps_again(making), lambda: self._begin_again(making))
+
+    def _steps_again(self, making: Making) -> Generator[None, None, None]:
+        """Make layers beside those of the version before, then take these out."""
+        yield from making.steps(self)
+        self.end_paint()
+        self.comparison.end()
+        yield
+        yield from self._stack.leave()
+
+    def _begin_again(self, making: Making) -> None:
+        """Show what is computed now, as the version before was shown."""
         state = state_of(self)
         self.end_paint()
         self.comparison.end()
@@ -321,7 +264,7 @@ class Scene(ViewVerbs, ColorVerbs):
         self._read, self._coloring = None, Coloring(None, "")
         self._recent.clear()
         self._selection = ()
-        self._build(prepared)
+        self._begin_with(making)
         self.restore(state)
         self.selection_changed.emit(())
         self.layers_changed.emit()
@@ -366,13 +309,18 @@ class Scene(ViewVerbs, ColorVerbs):
     def close(self) -> None:
         """Take the layers out of the viewer and let go of the session."""
         viewer = self._viewer()
+        self.tasks.close()
+        close_corrector(self)
+        if viewer is not None and self._making is not None:
+            self._making.drop()
+        if self._mouse is None:
+            # It was closed before all layers were there: nothing else was begun.
+            return
         session = self.session
         session.cells_changed.disconnect(self._on_cells_changed)
         session.regions_changed.disconnect(self._on_regions_changed)
         session.columns_changed.disconnect(self._on_columns_changed)
         session.reloaded.disconnect(self._on_reloaded)
-        self.tasks.close()
-        close_corrector(self)
         if viewer is not None:
             self.comparison.end()
             for name in ("center", "zoom"):
@@ -383,17 +331,9 @@ class Scene(ViewVerbs, ColorVerbs):
             if _SCENES.get(viewer) is self:
                 del _SCENES[viewer]
 
-    def _on_style(self, _event: Any = None) -> None:
+    def on_style(self, _event: Any = None) -> None:
+        """Tell that a layer is drawn in another style."""
         self.layers_changed.emit()
-
-    def _shape_columns(self, boundaries: str) -> dict[str, NDArray[np.float32]]:
-        """Read what shapes have as features besides id and area."""
-        there = {column.name for column in self.session.columns(boundaries)}
-        return {
-            name: self.session.numbers(boundaries, name).values
-            for name in _NUMBER_COLUMNS
-            if name in there
-        }
 
 
 def scene_of(viewer: Any) -> Scene | None:

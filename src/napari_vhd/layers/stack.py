@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .removal import quickly, remove
 
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from napari.layers import Layer
 
 IMAGE, BINS, FILLS, PAINT, LINES, SHAPES, SELECTION, REGIONS = range(8)
@@ -26,6 +28,7 @@ class Stack:
         self._all = layers
         self._kind: dict[int, int] = {}
         self._own: list[Layer] = []
+        self._names: dict[int, str] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -42,6 +45,7 @@ class Stack:
         place = above[0] if above else len(self._all)
         self._own.append(layer)
         self._kind[id(layer)] = kind
+        self._names[id(layer)] = layer.name
         if active is None or active not in self._all:
             self._all.insert(place, layer)
             return
@@ -55,13 +59,30 @@ class Stack:
         """Take a layer out, if it is still there."""
         if layer in self._own:
             self._own.remove(layer)
-            del self._kind[id(layer)]
+            del self._kind[id(layer)], self._names[id(layer)]
         remove(self._all, layer)
 
     def clear(self) -> None:
         """Take all of ours out."""
-        own, self._own, self._kind = self._own, [], {}
+        own, self._own, self._kind, self._names = self._own, [], {}, {}
         with quickly(self._all):
             for layer in own:
                 if layer in self._all:
                     self._all.remove(layer)
+
+    def leave(self) -> Generator[None, None, None]:
+        """Take all of ours out, one in each step."""
+        for layer in self.layers:
+            remove(self._all, layer)
+            yield
+
+    def name_of(self, layer: Layer) -> str:
+        """Give the name that a layer was put in with."""
+        return self._names.get(id(layer), layer.name)
+
+    def name_again(self) -> None:
+        """Give layers the names they were meant to have, where others that are gone had these."""
+        for layer in self.layers:
+            name = self._names[id(layer)]
+            if layer.name.startswith(f"{name} ["):
+                layer.name = name

@@ -8,7 +8,7 @@ from threading import Timer
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
     Dispatch = Callable[[Callable[[], None]], None]
 
@@ -80,6 +80,43 @@ class Tasks:
             function()
         else:
             self._dispatch(partial(self._unless_closed, function))
+
+    def in_turns(
+        self, topic: str, steps: Generator[None, None, None], then: Callable[[], None]
+    ) -> None:
+        """Do what touches layers in steps, so that a window answers between them.
+
+        Parameters
+        ----------
+        topic
+            When it is asked about again, the steps that are left are dropped.
+        steps
+            Yields after each step; closed where the rest is dropped.
+        then
+            Called after the last.
+        """
+        if self._dispatch is None:
+            for _ in steps:
+                pass
+            then()
+            return
+        number = self.forget(topic)
+
+        def turn() -> None:
+            if not self._waits(topic, number):
+                steps.close()
+                return
+            try:
+                next(steps)
+            except StopIteration:
+                then()
+            except Exception as error:
+                # Whatever it is, there is somebody who can show it.
+                self._failed(error)
+            else:
+                self.soon(turn)
+
+        self.soon(turn)
 
     def later(self, topic: str, seconds: float, function: Callable[[], None]) -> None:
         """Call a function once nothing was asked about the topic for a while."""

@@ -13,18 +13,10 @@ if TYPE_CHECKING:
 
 def state_of(scene: Scene) -> dict[str, Any]:
     """Describe what a Scene shows."""
-    coloring, camera = scene.coloring, scene.camera
+    camera, name_of = scene.camera, scene.stack.name_of
     return {
         "camera": {"center": list(camera.center), "zoom": camera.zoom},
-        "coloring": {
-            "column": coloring.column,
-            "boundaries": coloring.boundaries,
-            "computed": coloring.computed,
-            "hidden": sorted(one.name for one in coloring.categories if not one.visible),
-            "limits": None if coloring.limits is None else list(coloring.limits),
-            "only": None if coloring.only is None else list(coloring.only),
-            "colormap": coloring.colormap,
-        },
+        "coloring": _coloring_of(scene),
         "outlines": {
             name: {
                 "visible": style.visible,
@@ -35,29 +27,47 @@ def state_of(scene: Scene) -> dict[str, Any]:
             for name, style in ((name, scene.outline_style(name)) for name in scene.cells)
         },
         "bins": {str(size): what for size, (what, _) in scene.background.bins.items()},
-        "visible": {layer.name: bool(layer.visible) for layer in scene.background.images},
+        "visible": {name_of(layer): bool(layer.visible) for layer in scene.background.images},
     }
 
 
-def restored(scene: Scene, state: dict[str, Any]) -> None:
-    """Show a sample as it was looked at; what is not there any more is left out."""
+def _coloring_of(scene: Scene) -> dict[str, Any]:
+    coloring = scene.coloring
+    return {
+        "column": coloring.column,
+        "boundaries": coloring.boundaries,
+        "computed": coloring.computed,
+        "hidden": sorted(one.name for one in coloring.categories if not one.visible),
+        "limits": None if coloring.limits is None else list(coloring.limits),
+        "only": None if coloring.only is None else list(coloring.only),
+        "colormap": coloring.colormap,
+    }
+
+
+def looked_at(scene: Scene, state: dict[str, Any]) -> None:
+    """Look where one looked."""
     camera = state.get("camera", {})
     if "center" in camera:
         x, y = camera["center"]
         scene.go_to(x, y, camera.get("zoom"))
+
+
+def restored(scene: Scene, state: dict[str, Any]) -> None:
+    """Show a sample as it was looked at; what is not there any more is left out."""
+    looked_at(scene, state)
     for name, style in state.get("outlines", {}).items():
         if name in scene.cells:
             scene.set_outline_style(name, style["color"], style["opacity"])
             scene.show_outlines(name, style["visible"])
             scene.show_shapes(name, style["shapes"])
     for layer in scene.background.images:
-        layer.visible = state.get("visible", {}).get(layer.name, layer.visible)
+        layer.visible = state.get("visible", {}).get(scene.stack.name_of(layer), layer.visible)
     for size, what in state.get("bins", {}).items():
         with contextlib.suppress(VhdError):
             scene.show_bins(int(size), what)
     coloring = state.get("coloring", {})
     boundaries = coloring.get("boundaries") or next(iter(scene.cells), "")
-    if boundaries in scene.cells:
+    if boundaries in scene.cells and coloring != _coloring_of(scene):
         with contextlib.suppress(VhdError):
             scene.color_again(
                 coloring.get("column"),

@@ -151,7 +151,8 @@ class ViewVerbs:
             if cells.shapes.layer.visible:
                 cells.shapes.show(self.camera.box())
 
-    def _on_shapes_visible(self) -> None:
+    def on_shapes_visible(self) -> None:
+        """Fill Shapes that are shown with the cells in view."""
         self._update_shapes()
 
     def _on_camera(self) -> None:

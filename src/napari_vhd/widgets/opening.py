@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -22,7 +22,7 @@ from napari_vhd.session import Session
 
 from .current import current_of
 from .parts.background import Background
-from .parts.dispatch import Dispatcher
+from .parts.dispatch import dispatcher
 from .parts.settings import settings
 from .parts.view_keeper import ViewKeeper
 from .parts.window_end import WindowEnd
@@ -129,15 +129,16 @@ class Opening:
         self._viewer = ref(viewer)
         self._current = current_of(viewer)
         self._background = Background()
-        self._dispatcher = Dispatcher()
+        self._dispatcher = dispatcher()
         self._keeper: ViewKeeper | None = None
         self._end: WindowEnd | None = None
         self._busy: Any = None
+        self._making: Scene | None = None
 
     @property
     def is_busy(self) -> bool:
-        """Whether a sample is being read."""
-        return self._busy is not None
+        """Whether a sample is being read, or its layers made."""
+        return self._busy is not None or self._making is not None
 
     def open(self, path: Path, author: str = "") -> None:
         """Read a sample beside the window and show it; returns at once."""
@@ -157,21 +158,38 @@ class Opening:
         )
 
     def show(self, opened: Opened) -> None:
-        """Show a sample that was read, in place of the one before."""
+        """Show a sample that was read, in place of the one before; `opened` tells when it is done.
+
+        Layers are made one in each turn of the event loop. Until all are there, docks have the
+        sample before.
+        """
         self._done()
+        self._drop()
         viewer = self._viewer()
         if viewer is None:
             opened.session.close()
             return
         view = opened.view or self._view_of_same(opened.session)
-        self.close_sample()
-        scene = Scene(viewer, opened.session, prepared=opened.prepared, dispatch=self._dispatcher)
-        scene.failed.connect(_tell)
-        if view is not None:
-            scene.restore(view)
+        self._end_view()
+        self._making = Scene(
+            viewer,
+            opened.session,
+            prepared=opened.prepared,
+            dispatch=self._dispatcher,
+            view=view,
+            then=partial(self._on_made, opened, self._current.scene),
+        )
+        self._making.failed.connect(self._on_scene_failed)
+
+    def _on_made(self, opened: Opened, before: Scene | None, scene: Scene) -> None:
+        """Hand over a Scene whose layers are all there."""
+        self._making = None
+        viewer = self._viewer()
+        if before is not None:
+            before.session.close()
         if opened.session.run_dir is not None:
             self._keeper = ViewKeeper(scene, opened.session.run_dir, self._background)
-        if self._end is None:
+        if self._end is None and viewer is not None:
             self._end = WindowEnd.of(viewer, self.end)
         self._current.scene = scene
         for sentence in opened.notices:
@@ -180,13 +198,24 @@ class Opening:
 
     def close_sample(self) -> None:
         """Close what is shown; its view is kept. Docks are told when another one is shown."""
-        scene = self._current.scene
-        if self._keeper is not None:
-            self._keeper.close()
-            self._keeper = None
+        self._drop()
+        self._end_view()
+        if (scene := self._current.scene) is not None:
+            scene.close()
+            scene.session.close()
+
+    def _drop(self) -> None:
+        """Let go of a sample whose layers are being made."""
+        scene, self._making = self._making, None
         if scene is not None:
             scene.close()
             scene.session.close()
+
+    def _end_view(self) -> None:
+        """Keep how the sample was looked at."""
+        if self._keeper is not None:
+            self._keeper.close()
+            self._keeper = None
 
     def close(self) -> None:
         """Close what is shown, and tell the docks that nothing is open."""
@@ -218,12 +247,13 @@ class Opening:
         show_error(str(error))
         self.failed.emit(str(error))
 
-
-def _tell(error: Exception) -> None:
-    """Show what was raised beside the window."""
-    if not isinstance(error, VhdError):
-        raise error
-    show_error(str(error))
+    def _on_scene_failed(self, error: Exception) -> None:
+        """Show what was raised beside the window."""
+        if self._making is not None:
+            self._drop()
+        if not isinstance(error, VhdError):
+            raise error
+        show_error(str(error))
 
 
 # Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.

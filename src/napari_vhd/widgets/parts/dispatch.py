@@ -3,32 +3,56 @@
 from __future__ import annotations
 
 import contextlib
+import time
+from collections import deque
 from functools import cache
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+# So long functions are called one after the other before the window draws and answers.
+_TURN_S = 0.008
+
 
 class Dispatcher(QObject):
-    """Call it with a function, from any thread: the thread that made it calls the function."""
+    """Call it with a function, from any thread: the thread that made it calls the function.
 
-    _sent = Signal(object)
+    Of many functions some are called in each turn of the event loop: those that would make a turn
+    long wait for the next one, so that the mouse and the keyboard are heard in between.
+    """
+
+    _sent = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self._sent.connect(self._call, Qt.ConnectionType.QueuedConnection)
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._timer = QTimer(self)
+        self._timer.setInterval(0)
+        self._timer.timeout.connect(self._turn)
+        self._sent.connect(self._wake, Qt.ConnectionType.QueuedConnection)
 
     def __call__(self, function: Callable[[], None]) -> None:
         """Have a function called soon."""
+        self._waiting.append(function)
         # The application may be gone by now.
         with contextlib.suppress(RuntimeError):
-            self._sent.emit(function)
+            self._sent.emit()
 
-    def _call(self, function: Callable[[], None]) -> None:
-        function()
+    def _wake(self) -> None:
+        if self._waiting and not self._timer.isActive():
+            self._timer.start()
+
+    def _turn(self) -> None:
+        end = time.perf_counter() + _TURN_S
+        while self._waiting:
+            self._waiting.popleft()()
+            if time.perf_counter() > end:
+                break
+        if not self._waiting:
+            self._timer.stop()
 
 
 @cache
