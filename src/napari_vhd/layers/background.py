@@ -57,24 +57,21 @@ class Background:
         self.images: list[Layer] = []
         self.bins: dict[int, tuple[str, Layer]] = {}
 
-    def make_images(self) -> Generator[Layer, None, None]:
-        """Make the pictures, one in each step."""
+    def make_images(self) -> Generator[None, None, None]:
+        """Make the pictures, in steps."""
         prepared, frame = self._prepared, self._prepared.frame
         if prepared.slide is not None:
-            yield self._add(image_layer(prepared.slide, frame, SLIDE))
+            self.images.append(image_layer(prepared.slide, frame, SLIDE))
         if prepared.image is not None:
             metadata = self._metadata.of(self._metadata.image_name)
-            yield self._add(image_layer(prepared.image, frame, H_AND_E, metadata))
+            self.images.append(image_layer(prepared.image, frame, H_AND_E, metadata))
         if prepared.overview is not None:
-            yield self._add(overview_layer(*prepared.overview, frame, SLIDE))
+            self.images.append(overview_layer(*prepared.overview, frame, SLIDE))
+        for layer in self.images:
+            yield from self._stack.adding(layer, IMAGE)
 
-    def _add(self, layer: Layer) -> Layer:
-        self.images.append(layer)
-        self._stack.add(layer, IMAGE)
-        return layer
-
-    def make_regions(self) -> Generator[Layer, None, None]:
-        """Make the layer of regions."""
+    def make_regions(self) -> Generator[None, None, None]:
+        """Make the layer of regions, in steps."""
         scene = self._scene()
         if scene is None:
             return
@@ -85,8 +82,8 @@ class Background:
             scene.on_region_moved,
             scene.on_regions_removed,
         )
-        self._stack.add(self.regions.layer, REGIONS)
-        yield self.regions.layer
+        yield
+        yield from self._stack.adding(self.regions.layer, REGIONS)
         if self._prepared.regions is not None:
             self.regions.show(self._prepared.regions)
 

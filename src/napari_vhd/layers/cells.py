@@ -9,16 +9,17 @@ from .categories import CategoryLayer
 from .lines import OutlineLayer, SelectionLayer
 from .stack import FILLS, LINES, SELECTION, SHAPES
 from .values import ValueLayer
+from .views import set_visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     import numpy as np
-    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_vhd.corrections.outlines import Outlines
 
+    from .coloring import Read
     from .frame import Frame
     from .raster import CellRaster
     from .stack import Stack
@@ -76,19 +77,32 @@ class CellsLayers:
         self._selection: SelectionLayer | None = None
         self._color, self._columns = color, columns
 
-    def make_outlines(self, visible: bool) -> Generator[Layer, None, None]:
-        """Make the layers that are always there, one in each step; shapes are hidden."""
+    def make_fill(self, first: Read) -> Generator[None, None, None]:
+        """Make the layer of the column that is shown first, in steps."""
+        if first.codes is not None:
+            fills = self._fills = self._make_fills()
+            fills.show(first.codes)
+            yield
+            yield from self._stack.adding(fills.layer, FILLS)
+        elif first.values is not None:
+            numbers = self._numbers = self._make_numbers()
+            numbers.show(first.values, first.limits or (0.0, 1.0))
+            yield
+            yield from self._stack.adding(numbers.layer, FILLS)
+
+    def make_outlines(self, visible: bool) -> Generator[None, None, None]:
+        """Make the layers that are always there, in steps; shapes are hidden."""
         title, color = self._title, self._color
         self.lines = OutlineLayer(
             self.raster, self._frame, f"{title} outlines", color, {}, visible=visible
         )
-        self._stack.add(self.lines.layer, LINES)
-        yield self.lines.layer
+        yield
+        yield from self._stack.adding(self.lines.layer, LINES)
         self.shapes = BoundariesLayer(
             self.outlines, self._columns, self._frame, f"{title} shapes", color, self._metadata()
         )
-        self._stack.add(self.shapes.layer, SHAPES)
-        yield self.shapes.layer
+        yield
+        yield from self._stack.adding(self.shapes.layer, SHAPES)
 
     @property
     def outlines(self) -> Outlines:
@@ -99,9 +113,7 @@ class CellsLayers:
     def fills(self) -> CategoryLayer:
         """The Labels layer of categories."""
         if self._fills is None:
-            self._fills = CategoryLayer(
-                self.raster, self._frame, self._title, self._metadata(), self._recolored
-            )
+            self._fills = self._make_fills()
             self._stack.add(self._fills.layer, FILLS)
         return self._fills
 
@@ -109,17 +121,24 @@ class CellsLayers:
     def numbers(self) -> ValueLayer:
         """The Image layer of numbers."""
         if self._numbers is None:
-            name = f"{self._title} values"
-            self._numbers = ValueLayer(self.raster, self._frame, name, {})
+            self._numbers = self._make_numbers()
             self._stack.add(self._numbers.layer, FILLS)
         return self._numbers
+
+    def _make_fills(self) -> CategoryLayer:
+        return CategoryLayer(
+            self.raster, self._frame, self._title, self._metadata(), self._recolored
+        )
+
+    def _make_numbers(self) -> ValueLayer:
+        return ValueLayer(self.raster, self._frame, f"{self._title} values", {})
 
     def show_fill(self, kind: str) -> None:
         """Show the layer of ``"categorical"`` or ``"number"``, hide the other; else both."""
         shown = {"categorical": self._fills, "number": self._numbers}
         for own, layer in shown.items():
             if layer is not None:
-                layer.layer.visible = own == kind
+                set_visible(layer.layer, own == kind)
 
     def choose(self, rows: Rows) -> None:
         """Mark rows."""

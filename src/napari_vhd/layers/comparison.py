@@ -9,6 +9,7 @@ from napari_vhd.exceptions import BadInputError
 
 from .image import image_layer, overview_layer
 from .lines import OutlineLayer
+from .views import set_visible
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -72,7 +73,7 @@ class Comparison:
         self._before = {name: bool(c.lines.layer.visible) for name, c in scene.cells.items()}
         both = {first, second} if mode == "outlines" else {first}
         for name, cells in scene.cells.items():
-            cells.lines.layer.visible = name in both
+            set_visible(cells.lines.layer, name in both)
         if mode == "side":
             self._split(scene, second)
         scene.layers_changed.emit()
@@ -83,8 +84,8 @@ class Comparison:
         if scene is None or self.mode != "blink":
             return
         first, second = self._pair
-        scene.cells[first].lines.layer.visible = not on or first == second
-        scene.cells[second].lines.layer.visible = on or first == second
+        set_visible(scene.cells[first].lines.layer, not on or first == second)
+        set_visible(scene.cells[second].lines.layer, on or first == second)
 
     def refresh(self, boundaries: str) -> None:
         """Read the copied outlines again after an edit of a segmentation."""
@@ -107,7 +108,7 @@ class Comparison:
         self.mode = "off"
         for name, visible in self._before.items():
             if name in scene.cells:
-                scene.cells[name].lines.layer.visible = visible
+                set_visible(scene.cells[name].lines.layer, visible)
         scene.layers_changed.emit()
 
     def _split(self, scene: Scene, second: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .categories import coded, rgb
 from .scanline import edges
-from .views import reread, views
+from .views import reread, set_visible, views
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -102,7 +102,7 @@ class SelectionLayer:
         self._rows = np.asarray(list(rows), dtype=np.int64)
         self._chosen[self._rows + 1] = self._rows + 1
         # What is hidden is not read: marking nothing costs nothing.
-        self.layer.visible = bool(len(self._rows))
+        set_visible(self.layer, bool(len(self._rows)))
         if len(self._rows):
             self.refresh()
 

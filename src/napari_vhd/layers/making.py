@@ -64,9 +64,7 @@ class Making:
             raise
 
     def _steps(self, scene: Scene) -> Generator[None, None, None]:
-        for layer in self.background.make_images():
-            layer.events.visible.connect(scene.on_style)
-            yield
+        yield from self.background.make_images()
         colors = OUTLINE_COLORS * len(self.prepared.rasters)
         for (name, raster), color in zip(self.prepared.rasters.items(), colors, strict=False):
             self.cells[name] = CellsLayers(
@@ -79,30 +77,16 @@ class Making:
                 partial(shape_columns, scene, name),
                 partial(scene.on_recolored, name),
             )
-        yield from self._color()
+        if (first := self.prepared.first) is not None:
+            yield from self.cells[first.wish.boundaries].make_fill(first)
         for name, cells in self.cells.items():
-            for layer in cells.make_outlines(visible=name == next(iter(self.cells))):
-                layer.events.visible.connect(scene.on_style)
-                yield
+            yield from cells.make_outlines(visible=name == next(iter(self.cells)))
             cells.shapes.layer.events.visible.connect(scene.on_shapes_visible)
-        for layer in self.background.make_regions():
+        yield from self.background.make_regions()
+        always = [cells.lines.layer for cells in self.cells.values()]
+        always += [cells.shapes.layer for cells in self.cells.values()]
+        for layer in (*self.background.images, *always, self.background.regions.layer):
             layer.events.visible.connect(scene.on_style)
-            yield
-
-    def _color(self) -> Generator[None, None, None]:
-        """Make the layer of the column that is shown first."""
-        if (first := self.prepared.first) is None:
-            return
-        cells = self.cells[first.wish.boundaries]
-        if first.codes is not None:
-            fills = cells.fills
-            yield
-            fills.show(first.codes)
-        elif first.values is not None:
-            numbers = cells.numbers
-            yield
-            numbers.show(first.values, first.limits or (0.0, 1.0))
-        yield
 
     def drop(self) -> None:
         """Take out what was made, and make no more."""

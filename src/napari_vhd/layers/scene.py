@@ -105,24 +105,25 @@ class Scene(Following):
         self._mouse: Mouse | None = None
         self._making: Making | None = Making(self, prepared or Prepared.of(session))
         making = self._making
+        self._take(making)
+        self.comparison = Comparison(self)
         if then is None:
             if (before := _SCENES.get(unwrapped)) is not None:
                 before.close()
             for _ in self._first_steps(making, view):
                 pass
-            self._begin(making, view)
+            self._begin()
         else:
             self.tasks.in_turns(
                 "layers",
                 self._first_steps(making, view),
-                lambda: then(self._begin(making, view)),
+                lambda: then(self._begin()),
             )
 
     def _first_steps(
         self, making: Making, view: dict[str, Any] | None
     ) -> Generator[None, None, None]:
         """Make the layers beside those of the sample before, then take these out."""
-        self._take(making)
         unseen = True
         for _ in making.steps(self):
             if unseen and making.stack.layers:
@@ -131,23 +132,23 @@ class Scene(Following):
                 self.camera.show(*making.prepared.extent)
                 looked_at(self, view or {})
             yield
-        before = _SCENES.get(self.viewer)
-        if before is not None:
+        self._begin_with(making)
+        yield
+        yield from restored(self, view or {})
+        if (before := _SCENES.get(self.viewer)) is not None:
             yield from before.stack.leave()
 
-    def _begin(self, making: Making, view: dict[str, Any] | None) -> Scene:
+    def _begin(self) -> Scene:
         """Be the Scene of the viewer, when all layers are there."""
         viewer = self.viewer
         if (before := _SCENES.get(viewer)) is not None:
             before.close()
-        self.comparison = Comparison(self)
-        self._begin_with(making)
+        self._making = None
+        self._stack.name_again()
         viewer.canvas.overlays["scale_bar"].visible = True
         self._mouse = Mouse(self)
         self._connect()
         _SCENES[viewer] = self
-        if view is not None:
-            self.restore(view)
         return self
 
     def _take(self, making: Making) -> None:
@@ -159,8 +160,6 @@ class Scene(Following):
     def _begin_with(self, making: Making) -> None:
         """Have the parts of a version whose layers are all there."""
         self._take(making)
-        self._making = None
-        self._stack.name_again()
         if making.prepared.first is not None:
             self._show(making.prepared.first)
         for name, raster in making.prepared.rasters.items():
@@ -264,7 +263,9 @@ class Scene(Following):
         self._read, self._coloring = None, Coloring(None, "")
         self._recent.clear()
         self._selection = ()
+        self._making = None
         self._begin_with(making)
+        self._stack.name_again()
         self.restore(state)
         self.selection_changed.emit(())
         self.layers_changed.emit()
@@ -304,7 +305,8 @@ class Scene(Following):
 
     def restore(self, state: dict[str, Any]) -> None:
         """Show the sample as `view_state` described it; what is gone is left out."""
-        restored(self, state)
+        for _ in restored(self, state):
+            pass
 
     def close(self) -> None:
         """Take the layers out of the viewer and let go of the session."""

@@ -55,6 +55,15 @@ class Stack:
             self._all.insert(place, layer)
             selection.active = active
 
+    def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
+        """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
+        visible, layer.visible = layer.visible, False
+        self.add(layer, kind)
+        yield
+        if visible:
+            layer.visible = True
+            yield
+
     def remove(self, layer: Layer) -> None:
         """Take a layer out, if it is still there."""
         if layer in self._own:

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vhd.exceptions import VhdError
 
+from .views import set_visible
+
 if TYPE_CHECKING:
+    from collections.abc import Generator
+
     from .scene import Scene
 
 
@@ -52,22 +56,28 @@ def looked_at(scene: Scene, state: dict[str, Any]) -> None:
         scene.go_to(x, y, camera.get("zoom"))
 
 
-def restored(scene: Scene, state: dict[str, Any]) -> None:
-    """Show a sample as it was looked at; what is not there any more is left out."""
+def restored(scene: Scene, state: dict[str, Any]) -> Generator[None, None, None]:
+    """Show a sample as it was looked at, in steps; what is not there any more is left out."""
     looked_at(scene, state)
     for name, style in state.get("outlines", {}).items():
         if name in scene.cells:
             scene.set_outline_style(name, style["color"], style["opacity"])
+            yield
             scene.show_outlines(name, style["visible"])
+            yield
             scene.show_shapes(name, style["shapes"])
+            yield
     for layer in scene.background.images:
-        layer.visible = state.get("visible", {}).get(scene.stack.name_of(layer), layer.visible)
+        shown = state.get("visible", {}).get(scene.stack.name_of(layer), layer.visible)
+        set_visible(layer, shown)
+        yield
     for size, what in state.get("bins", {}).items():
         with contextlib.suppress(VhdError):
             scene.show_bins(int(size), what)
+            yield
     coloring = state.get("coloring", {})
     boundaries = coloring.get("boundaries") or next(iter(scene.cells), "")
-    if boundaries in scene.cells and coloring != _coloring_of(scene):
+    if coloring and boundaries in scene.cells and coloring != _coloring_of(scene):
         with contextlib.suppress(VhdError):
             scene.color_again(
                 coloring.get("column"),

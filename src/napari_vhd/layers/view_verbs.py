@@ -11,6 +11,7 @@ from napari_vhd.exceptions import BadInputError
 
 from .paint import PaintWindow
 from .stack import PAINT
+from .views import set_visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -118,11 +119,11 @@ class ViewVerbs:
 
     def show_outlines(self, boundaries: str, visible: bool) -> None:
         """Show or hide the outlines of a segmentation."""
-        self.cells[boundaries].lines.layer.visible = visible
+        set_visible(self.cells[boundaries].lines.layer, visible)
 
     def show_shapes(self, boundaries: str, visible: bool) -> None:
         """Show or hide a segmentation as napari Shapes; they are made when first shown."""
-        self.cells[boundaries].shapes.layer.visible = visible
+        set_visible(self.cells[boundaries].shapes.layer, visible)
 
     def set_outline_style(self, boundaries: str, color: str, opacity: float) -> None:
         """Draw the outlines of a segmentation in a colour (``#RRGGBB``) and opacity (0 to 1)."""
@@ -245,7 +246,7 @@ class ViewVerbs:
             f"paint {self._coloring.title}",
         )
         self._stack.add(self._paint.layer, PAINT)
-        cells.fills.layer.visible = False
+        set_visible(cells.fills.layer, False)
         self.layers_changed.emit()
         return self._paint.layer
 
@@ -255,7 +256,7 @@ class ViewVerbs:
         if paint is not None:
             self._stack.remove(paint.layer)
             if self._coloring.kind == "categorical":
-                self.cells[self._coloring.boundaries].fills.layer.visible = True
+                set_visible(self.cells[self._coloring.boundaries].fills.layer, True)
             self.layers_changed.emit()
 
     @property

@@ -83,6 +83,12 @@ def reread(layer: Any) -> None:
     layer.refresh(extent=False, thumbnail=False)
 
 
+def set_visible(layer: Any, visible: bool) -> None:
+    """Show or hide a layer; where it is so already, napari is not made to draw anew."""
+    if layer.visible != visible:
+        layer.visible = visible
+
+
 def forget_coarsest(layer: Any) -> None:
     """Make napari forget the coarsest level, which it keeps as it was first read.
 
