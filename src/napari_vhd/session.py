@@ -157,10 +157,11 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
         """
         from napari_vhd.runner.run import run_config
 
+        config, run_dir = self._required_config(), self.run_dir
         self.close()
         results = run_config(
-            self._required_config(),
-            run_dir=self.run_dir,
+            config,
+            run_dir=run_dir,
             until=until,
             only=only,
             from_=from_,
@@ -168,6 +169,8 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
             workers=workers,
             scheduler=scheduler,
         )
+        # Whoever read meanwhile has opened what was computed before.
+        self.close()
         self._path = results[0]
         self.reloaded.emit()
         return results[0]
