@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from napari_vhd.runner.executor import Processes
 
 SAMPLE_ID = "demo"
-LONGEST = ("test_run.py", "test_rctd.py", "test_store.py", "test_runner.py", "test_domains.py")
+LONGEST = (
+    "test_run.py",
+    "test_workflow.py",
+    "test_runner.py",
+    "test_store.py",
+    "test_plugin.py",
+    "test_known_run.py",
+    "test_rctd.py",
+    "test_domains.py",
+    "test_draw.py",
+    "test_plots.py",
+)
 
 
 @dataclass

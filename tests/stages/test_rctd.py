@@ -85,8 +85,15 @@ def test_doublet_mode_names_class_and_both_types(sample: Any, truth: pd.Series) 
     first = patch.obs["rctd_first_type"]
     assert (first[certain].astype(str) == truth[certain].astype(str)).mean() > 0.8
 
+
+@pytest.mark.slow
+@pytest.mark.tools
+def test_doublet_mode_gives_what_rctd_gives(sample: Any) -> None:
+    patch = rctd.deconvolve(sample, RctdParameters(rctd_mode="doublet")).patches["square_008um"]
+    fitted = _deep(sample)
     own = _by_rctd_itself(sample, "doublet", tables_k_val=125)
     names = np.asarray(own.cell_type_names)
+    first = patch.obs["rctd_first_type"]
     assert first[fitted].astype(str).tolist() == names[own.first_type].tolist()
     second = patch.obs["rctd_second_type"]
     assert second[fitted].astype(str).tolist() == names[own.second_type].tolist()

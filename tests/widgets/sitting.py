@@ -15,6 +15,7 @@ from napari.utils.interactions import (
     mouse_press_callbacks,
     mouse_release_callbacks,
 )
+from napari_app import own_app
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -51,7 +52,7 @@ def one_sitting(run: Path, folder: Path) -> Iterator[Sitting]:
 
     here = folder / run.name
     shutil.copytree(run, here, symlinks=True)
-    with pytest.MonkeyPatch.context() as patch:
+    with own_app(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         viewer = napari.Viewer(show=False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from napari_app import own_app
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
@@ -88,7 +89,7 @@ def one_window(make: Callable[[Viewer], Any], run: Path, folder: Path) -> Iterat
 
     here = folder / run.name
     shutil.copytree(run, here, symlinks=True)
-    with pytest.MonkeyPatch.context() as patch:
+    with own_app(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         viewer = napari.Viewer(show=False)
