@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -112,6 +111,6 @@ def test_entries_of_an_unknown_epoch_are_listed_not_dropped(desk_at, book):
     cell = desk.outlines(keys.PROSEG).live_ids()[0]
     entry = desk.relabel(cell, TYPE, "Unsure")
     segmentation = desk.editor.reviewed.segmentation(keys.PROSEG)
-    other = replace(entry, epoch="elsewhere")
+    other = entry._replace(epoch="elsewhere")
     segmentation.matches = {"elsewhere": {cell: None}}
     assert segmentation.resolved(other) == (None,)

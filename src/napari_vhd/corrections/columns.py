@@ -137,7 +137,7 @@ class LabelColumn:
                 self._renames.append(entry)
                 self._register(entry.correction.after)
             elif kind in RELABELLING:
-                self._push(entry)
+                self._push(entry, is_last=True)
         self._refold()
 
     def add(self, entry: Entry) -> Rows:
@@ -266,8 +266,8 @@ class LabelColumn:
     def _on(self, entry: Entry) -> bool:
         return self._history.active(entry.entry_id)
 
-    def _push(self, entry: Entry) -> tuple[str | None, ...]:
-        """Put a relabel on its cells; gives them, by the id they have now."""
+    def _push(self, entry: Entry, *, is_last: bool = False) -> tuple[str | None, ...]:
+        """Put a relabel on its cells, on top where it is the last; gives their ids now."""
         after = entry.correction.after
         if len(after) != 1 or after[0] not in self._code:
             self._register(dict.fromkeys(after))
@@ -275,7 +275,7 @@ class LabelColumn:
         for place, cell in enumerate(ids):
             if cell is not None:
                 stack = self._stacks.setdefault(cell, [])
-                if stack and stack[-1][0].key > entry.key:
+                if stack and not is_last and stack[-1][0].key > entry.key:
                     insort(stack, (entry, place), key=_pair_key)
                 else:
                     stack.append((entry, place))

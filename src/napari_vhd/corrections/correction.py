@@ -15,9 +15,9 @@ import json
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 RELABEL, RENAME_CATEGORY = "relabel", "rename_category"
 ADD, DELETE, MERGE, SPLIT, REDRAW, REFINE = "add", "delete", "merge", "split", "redraw", "refine"
@@ -37,10 +37,10 @@ KINDS = (
 _PLAIN_BYTES = 1024
 
 Outlines = Mapping[str, bytes | None]
+NO_OUTLINES: Outlines = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Correction:
+class Correction(NamedTuple):
     """What a person asks for, before it has an id.
 
     Attributes
@@ -69,8 +69,8 @@ class Correction:
     cell_ids: tuple[str, ...] = ()
     before: tuple[Any, ...] = ()
     after: tuple[Any, ...] = ()
-    outlines_before: Outlines = field(default_factory=dict)
-    outlines_after: Outlines = field(default_factory=dict)
+    outlines_before: Outlines = NO_OUTLINES
+    outlines_after: Outlines = NO_OUTLINES
     note: str = ""
 
     @property
@@ -79,8 +79,7 @@ class Correction:
         return str(self.after[0]) if self.kind in SWITCHES else ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One row of the ledger.
 
     Attributes
@@ -217,7 +216,7 @@ def pack_outlines(before: Outlines, after: Outlines) -> bytes | None:
 def unpack_outlines(packed: bytes | None) -> tuple[Outlines, Outlines]:
     """Read what `pack_outlines` wrote."""
     if packed is None:
-        return {}, {}
+        return NO_OUTLINES, NO_OUTLINES
     (length,) = struct.unpack_from("<I", packed)
     place = 4 + length
     sides: list[dict[str, bytes | None]] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import insort
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from .correction import REDO, SWITCHES, UNDO
 
@@ -26,8 +26,7 @@ class _Stacks:
     undone: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     """Which entries the author of one had seen: positions on chains of entries.
 
     A chain is a run of entries each of which saw the one before: with one person at work there is
@@ -175,7 +174,9 @@ class History:
 
     def _stack(self, entry: Entry) -> None:
         """Follow what its author can undo and redo now."""
-        stacks = self._stacks.setdefault(entry.author, _Stacks())
+        stacks = self._stacks.get(entry.author)
+        if stacks is None:
+            stacks = self._stacks[entry.author] = _Stacks()
         kind, target = entry.correction.kind, entry.correction.target
         if kind == UNDO:
             _drop_last(stacks.done, target)

@@ -237,8 +237,8 @@ class Ledger:
     def _read_new(self) -> list[Entry]:
         """Read rows behind the last one that was read, checking the chain."""
         entries = []
-        for seq, checksum, *rest in self._connection.execute(_SELECT, (self._seq,)):
-            row = tuple(rest)
+        for whole in self._connection.execute(_SELECT, (self._seq,)):
+            seq, checksum, row = whole[0], whole[1], whole[2:]
             expected = parts.chained(self._checksum, parts.digest(row))
             if seq != self._seq + 1 or checksum != expected:
                 schema.raise_damaged(

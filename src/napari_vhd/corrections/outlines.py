@@ -234,31 +234,44 @@ class Outlines:
         ValueError
             If the geometry is empty or no polygon.
         """
+        return int(self.put_all([cell], [geometry])[0])
+
+    def put_all(self, cells: Sequence[str], geometries: Any) -> Rows:
+        """Do as `put` for many cells, each named once; gives their rows.
+
+        Raises
+        ------
+        ValueError
+            If a geometry is empty or no polygon; nothing changed.
+        """
         import shapely
 
-        given = np.array([geometry], dtype=object)
+        given = np.empty(len(cells), dtype=object)
+        given[:] = geometries
         rings = to_rings(given)
-        if not len(rings.stop):
-            raise ValueError(f"{self.name}: cell {cell!r}: an outline is no polygon: it is empty")
+        last = rings.row_stop
+        first = np.concatenate([[0], last[:-1]])
+        if (empty := np.flatnonzero(first == last)).size:
+            name = cells[int(empty[0])]
+            raise ValueError(f"{self.name}: cell {name!r}: an outline is no polygon: it is empty")
         with self.lock:
-            row = self._row_of.get(cell, -1)
-            if row < 0:
-                row = self._new_row(cell)
+            rows = np.array([self._row_for(cell) for cell in cells], dtype=np.int64)
             start, ring = len(self.coords), len(self.ring_stop)
             # Old vertices stay where they are: nobody who reads them sees half of an edit.
             self._coords.extend(rings.coords)
             self._ring_start.extend(start + np.concatenate([[0], rings.stop[:-1]]))
             self._ring_stop.extend(start + rings.stop)
             self._shell.extend(rings.shell)
-            self.row_first_ring[row], self.row_last_ring[row] = ring, ring + len(rings.stop)
-            self._multi.values[row] = rings.multi[0]
-            self.bounds[row] = shapely.bounds(geometry)
-            self.centroids[row] = shapely.get_coordinates(shapely.centroid(geometry))[0]
-            self.areas[row] = shapely.area(geometry)
-            self.alive[row] = True
-            self._index.moved(row, self.bounds, self.alive)
+            self.row_first_ring[rows], self.row_last_ring[rows] = ring + first, ring + last
+            self._multi.values[rows] = rings.multi
+            self.bounds[rows] = shapely.bounds(given)
+            self.centroids[rows] = shapely.get_coordinates(shapely.centroid(given))
+            self.areas[rows] = shapely.area(given)
+            self.alive[rows] = True
+            for row in rows.tolist():
+                self._index.moved(row, self.bounds, self.alive)
             self.revision += 1
-        return row
+        return rows
 
     def remove(self, cell: str) -> int:
         """Take a cell away; gives its row, which it keeps.
@@ -285,7 +298,10 @@ class Outlines:
             geometries, ids = self.geometries(rows), self.ids_of(rows)
         return geopandas.GeoDataFrame(geometry=geometries, index=ids)
 
-    def _new_row(self, cell: str) -> int:
+    def _row_for(self, cell: str) -> int:
+        row = self._row_of.get(cell, -1)
+        if row >= 0:
+            return row
         row = self.n_rows
         self._ids.append(cell)
         self._row_of[cell] = row

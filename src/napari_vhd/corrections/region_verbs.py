@@ -136,7 +136,7 @@ class RegionVerbs:
         self, before: dict[str, Region | None], after: dict[str, Region | None], note: str
     ) -> Entry:
         made = correction_of(before, after)
-        return self.editor.commit(dataclasses.replace(made, note=note))
+        return self.editor.commit(made._replace(note=note))
 
 
 def _reordered(

@@ -199,18 +199,19 @@ class Segmentation:
         new = self._decided(cells, base)
         was, wanted, computed = (shapely.to_wkb(shapes).tolist() for shapes in (old, new, base))
         self._compare(cells, new, base, [a != b for a, b in zip(wanted, computed, strict=True)])
-        rows: list[int] = []
-        before: list[Any] = []
-        for place, cell in enumerate(cells):
-            # Vertex by vertex: an outline that only looks the same is another.
-            if was[place] == wanted[place]:
-                continue
-            shape = new[place]
-            row = self.outlines.remove(cell) if shape is None else self.outlines.put(cell, shape)
-            self._rows[cell] = int(row)
-            rows.append(int(row))
-            before.append(old[place])
-        return Moved(tuple(rows), tuple(before))
+        # Vertex by vertex: an outline that only looks the same is another.
+        changed = [place for place in range(len(cells)) if was[place] != wanted[place]]
+        there = [place for place in changed if new[place] is not None]
+        if there:
+            rows = self.outlines.put_all([cells[place] for place in there], new[there])
+            self._rows.update(zip([cells[place] for place in there], rows.tolist(), strict=True))
+        for place in changed:
+            if new[place] is None:
+                self._rows[cells[place]] = int(self.outlines.remove(cells[place]))
+        return Moved(
+            tuple(self._rows[cells[place]] for place in changed),
+            tuple(old[place] for place in changed),
+        )
 
     def _decided(self, cells: Sequence[str], base: NDArray[Any]) -> NDArray[Any]:
         """Outlines of cells by the last entry in force, as computed where there is none."""
