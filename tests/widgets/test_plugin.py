@@ -139,6 +139,9 @@ def test_docks_come_with_a_sample_unless_set_otherwise(
     docks.show_docks(viewer)
     docks.show_docks(viewer)
     assert [name.split(" (")[0] for name in viewer.window.dock_widgets] == list(docks.FIRST)
+    # Tabs are too narrow for the name of the plugin as well.
+    titles = [dock.parent().windowTitle() for dock in viewer.window.dock_widgets.values()]
+    assert titles == list(docks.FIRST)
     raised: list[str] = []
     monkeypatch.setattr(docks, "raise_dock", lambda _, name: raised.append(name))
     opened = opening_of(viewer).opened

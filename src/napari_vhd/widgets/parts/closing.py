@@ -16,6 +16,8 @@ from qtpy.QtWidgets import QDockWidget, QMainWindow, QMessageBox, QPushButton, Q
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.run_control import control_of
 
+from .dock_title import shorten_title
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -103,6 +105,7 @@ class CloseGuard(QObject):
 
     def _watch(self) -> None:
         """Watch the crosses of the docks that the widget is in, and the window."""
+        shorten_title(self._widget)
         parent = self._widget.parentWidget()
         while parent is not None:
             found = [parent] if isinstance(parent, QDockWidget | QMainWindow) else []

@@ -14,12 +14,14 @@ from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.widgets.current import current_of
 
 from .background import Background
+from .dock_title import shorten_title
 from .ears import Ears
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.viewer import Viewer
+    from qtpy.QtGui import QShowEvent
 
     from napari_vhd.layers.scene import Scene
 
@@ -165,8 +167,15 @@ class SceneDock(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Go when napari takes the widget out of its dock: it is never put back."""
         super().changeEvent(event)
+        if event.type() == QEvent.Type.ParentChange:
+            shorten_title(self)
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self._to_scene.let_go()
             self._to_viewer.let_go()
             self.background.close()
             self.deleteLater()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Have a title that its tab shows in full."""
+        super().showEvent(event)
+        shorten_title(self)
