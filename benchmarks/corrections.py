@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import shapely
 import synthetic_run
+from display import Looked
 
 from napari_vhd import keys
 from napari_vhd.corrections import ledger
@@ -60,6 +61,7 @@ def main() -> None:
         figures |= counts_figures(store, options.edits)
         figures |= session_figures(store, options.edits)
         figures |= label_figures(store, options.edits)
+        figures |= colored_figures(store, options.edits)
         figures |= ledger_figures(store, options.entries)
     figures["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(json.dumps(figures))
@@ -176,6 +178,47 @@ def label_figures(store: RunStore, edits: int) -> dict[str, Any]:
                 f"{name}_wall_ms_p50_p99": spread(wall),
                 f"undo_{name}_cpu_ms_p50_p99": spread(undone),
             }
+    return figures
+
+
+def colored_figures(store: RunStore, edits: int) -> dict[str, Any]:
+    """Measure the same with a sample that is looked at, until its pixels and layers are patched.
+
+    All that a window does after a click but for the drawing: the ledger, counts, codes, the layers
+    of what the camera sees.
+    """
+    with Session.open(store.run_dir) as session:
+        cells = session.outlines(keys.PROSEG).live_ids()
+        middle = session.outlines(keys.PROSEG).centroids.mean(axis=0)
+    looked = Looked(store.run_dir)
+    looked.scene.color_by(LABELS, keys.PROSEG)
+    session = looked.session
+    session.card(keys.PROSEG, cells[0])  # from now on, counts are kept in step
+    rng = np.random.default_rng(5)
+    figures: dict[str, Any] = {}
+
+    def measure(name: str, verb: Callable[[list[str], int], Any], many: int, times: int) -> None:
+        cpu, wall = [], []
+        for number in range(times):
+            start = int(rng.integers(0, max(len(cells) - many, 1)))
+            chosen = cells[start : start + many]
+            outlines = session.outlines(keys.PROSEG)
+            place = outlines.centroids[outlines.row_of(chosen[0])] if many == 1 else middle
+            looked.go(place, 1.0 if many == 1 else 0.25)
+            began = time.perf_counter()
+            cpu.append(cpu_ms(lambda c=chosen, n=number: verb(c, n)))
+            wall.append(1e3 * (time.perf_counter() - began))
+        figures[f"{name}_cpu_ms_p50_p99"] = spread(cpu)
+        figures[f"{name}_wall_ms_p50_p99"] = spread(wall)
+
+    def relabel(chosen: list[str], number: int) -> Any:
+        return session.relabel(chosen, LABELS, ("good", "bad")[number % 2])
+
+    measure("edit_to_durable_counted_and_colored", lambda c, _: session.expand(c, 0.5), 1, edits)
+    measure("relabel_one_to_colored", relabel, 1, edits)
+    measure("lasso_5000_to_colored", relabel, 5000, LASSOS)
+    looked.scene.close()
+    session.close()
     return figures
 
 

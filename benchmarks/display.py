@@ -114,7 +114,7 @@ class Looked:
         self.viewer = ViewerModel()
         self.viewer.canvas.size = CANVAS
         self.scene = Scene(self.viewer, self.session)
-        self.boundaries = self.scene.coloring.boundaries
+        self.boundaries = self.scene.coloring.boundaries or self.session.segmentations()[0]
         self.outlines = self.session.outlines(self.boundaries)
         self.read()
 
