@@ -6,6 +6,7 @@ columns): three arrays, `indptr`, `indices` and `data`. Neither is ever loaded w
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -19,10 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Values = NDArray[np.float32]
+    # First entry of each gene and one more; row and count of each entry.
+    ByGene = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[Any]]
 
-# Entries that are read at once, and as many as are kept by gene once one was asked for.
+# Entries that are read at once.
 _BLOCK = 16_000_000
-_KEPT_BY_GENE = 40_000_000
+# So many entries are sorted by gene when the first is asked for; of more, a gene is read first.
+_SORTED_AT_ONCE = 8_000_000
+# They are kept by gene where that takes no more than this share of the memory that is free.
+_SHARE = 0.25
+_ENTRY_BYTES = 6
+# So many are sorted together beside a window: scipy lets no other thread work meanwhile.
+_SORTED_TOGETHER = 1_000_000
 
 
 class Counts:
@@ -49,7 +58,8 @@ class Counts:
         self._indices, self._data = indices, data
         self._column = {name: number for number, name in enumerate(genes) if name is not None}
         self._is_gene = np.array([name is not None for name in genes], dtype=bool)
-        self._by_gene: Any = None
+        self._by_gene: ByGene | None = None
+        self._sorting = False
         self._lock = threading.Lock()
 
     @property
@@ -77,41 +87,73 @@ class Counts:
     def gene(self, name: str) -> Values:
         """Give the counts of one gene in each row; zeros for a gene that is not there.
 
-        The first of a small matrix takes longer: its entries are then kept by gene.
+        The first of a small matrix takes longer: its entries are then kept by gene. Those of a
+        large one are read through, until they are sorted beside that, where there is room for them.
         """
         column = self._column.get(name)
         values = np.zeros(self.n_rows, dtype=np.float32)
         if column is None:
             return values
-        if self._indptr[-1] <= _KEPT_BY_GENE:
-            found = self._sorted()
-            part = slice(found.indptr[column], found.indptr[column + 1])
-            values[found.indices[part]] = found.data[part]
+        with self._lock:
+            if self._by_gene is None and self._indptr[-1] <= _SORTED_AT_ONCE:
+                self._by_gene = self._sort()
+        if self._by_gene is not None:
+            starts, rows, counts = self._by_gene
+            part = slice(int(starts[column]), int(starts[column + 1]))
+            values[rows[part]] = counts[part]
             return values
         for _rows, start, stop in self._blocks():
             at = np.flatnonzero(np.asarray(self._indices[start:stop]) == column)
             if len(at):
                 owners = np.searchsorted(self._indptr, at + start, side="right") - 1
                 values[owners] = np.asarray(self._data[start:stop])[at]
+        self._sort_beside()
         return values
 
-    def _sorted(self) -> Any:
-        """Sort the entries by gene, once."""
-        from scipy.sparse import csr_matrix
+    def _sort_beside(self) -> None:
+        """Sort the entries by gene on a thread of its own, once, if there is room for them."""
+        import psutil
 
         with self._lock:
-            if self._by_gene is None:
-                data = np.asarray(self._data[:])
-                if data.size and data.max() < 2**16 and not np.any(data % 1):
-                    data = data.astype(np.uint16)
-                shape = (self.n_rows, len(self._is_gene))
-                rows = csr_matrix((data, np.asarray(self._indices[:]), self._indptr), shape=shape)
-                self._by_gene = rows.tocsc()
-            return self._by_gene
+            if self._sorting:
+                return
+            self._sorting = True
+        if self._indptr[-1] * _ENTRY_BYTES <= _SHARE * psutil.virtual_memory().available:
+            threading.Thread(target=self._keep_by_gene, name="by gene", daemon=True).start()
 
-    def _blocks(self) -> Iterator[tuple[slice, int, int]]:
+    def _keep_by_gene(self) -> None:
+        # A store may be closed, or another version take its place, while it is read.
+        with contextlib.suppress(OSError, KeyError, ValueError):
+            self._by_gene = self._sort()
+
+    def _sort(self) -> ByGene:
+        """Sort the entries by gene, in pieces: never are all there twice."""
+        from scipy.sparse import csr_matrix
+
+        genes = len(self._is_gene)
+        number, whole, highest = np.zeros(genes, dtype=np.int64), True, 0.0
+        for _rows, start, stop in self._blocks():
+            number += np.bincount(np.asarray(self._indices[start:stop]), minlength=genes)
+            data = np.asarray(self._data[start:stop])
+            highest, whole = max(highest, float(data.max())), whole and not np.any(data % 1)
+        starts = np.concatenate([[0], np.cumsum(number)])
+        owners = np.empty(starts[-1], dtype=np.int32)
+        counts = np.empty(starts[-1], dtype=np.uint16 if whole and highest < 2**16 else np.float32)
+        free = starts[:-1].copy()
+        for rows, start, stop in self._blocks(_SORTED_TOGETHER):
+            entries = np.asarray(self._data[start:stop]), np.asarray(self._indices[start:stop])
+            within = self._indptr[rows.start : rows.stop + 1] - start
+            shape = (rows.stop - rows.start, genes)
+            block = csr_matrix((*entries, within), shape=shape).tocsc()
+            there = np.diff(block.indptr)
+            place = np.repeat(free - block.indptr[:-1], there) + np.arange(stop - start)
+            owners[place], counts[place] = block.indices + rows.start, block.data
+            free += there
+        return starts, owners, counts
+
+    def _blocks(self, size: int = _BLOCK) -> Iterator[tuple[slice, int, int]]:
         """Whole rows, some million entries at a time: rows, first entry, last entry + 1."""
-        ends = np.arange(_BLOCK, self._indptr[-1] + _BLOCK, _BLOCK)
+        ends = np.arange(size, self._indptr[-1] + size, size)
         edges = np.unique([0, *np.searchsorted(self._indptr[1:], ends) + 1, self.n_rows])
         edges = np.minimum(edges, self.n_rows)
         for first, last in pairwise(np.unique(edges).tolist()):
