@@ -128,7 +128,9 @@ class LabelColumn:
         """Take in many entries at once."""
         for entry in sorted(entries, key=_key):
             kind = entry.correction.kind
-            if kind in {COLOR, LABEL_SET}:
+            if kind in RELABELLING:
+                self._push(entry, is_last=True)
+            elif kind in {COLOR, LABEL_SET}:
                 self._styles.append(entry)
                 # In turn, so that names have the order that they had while they were given.
                 if kind == LABEL_SET and self._on(entry):
@@ -136,8 +138,6 @@ class LabelColumn:
             elif kind == RENAME_CATEGORY:
                 self._renames.append(entry)
                 self._register(entry.correction.after)
-            elif kind in RELABELLING:
-                self._push(entry, is_last=True)
         self._refold()
 
     def add(self, entry: Entry) -> Rows:

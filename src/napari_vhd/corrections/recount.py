@@ -228,8 +228,11 @@ def _renamed(membership: csr_matrix, columns: Rows, number: int) -> csr_matrix:
 
 def _reached(membership: csr_matrix, seeds: NDArray[np.bool_], steps: int) -> NDArray[np.bool_]:
     """Cells that are linked to the seeds by up to so many shared bins, the seeds included."""
-    links = (membership != 0).astype(np.int32)
+    cells = np.repeat(np.arange(membership.shape[0]), np.diff(membership.indptr))
+    bins = membership.indices
     reached = seeds.copy()
     for _ in range(steps):
-        reached = reached | (links @ (links.T @ reached.astype(np.int32)) > 0)
+        hit = np.zeros(membership.shape[1], dtype=bool)
+        hit[bins[reached[cells]]] = True
+        reached[cells[hit[bins]]] = True
     return reached
