@@ -227,7 +227,11 @@ def test_an_opened_scene_is_freed_when_the_next_one_opens(
     shutil.copytree(reviewed_run, other, symlinks=True)
     gone = weakref.ref(opened(viewer, reviewed_run, qtbot))
     opened(viewer, other, qtbot)
-    qtbot.wait(100)
-    gc.collect()
-    assert gone() is None
+
+    def is_freed() -> bool:
+        gc.collect()
+        return gone() is None
+
+    # What was read for it beside the window may have to come to its end.
+    qtbot.waitUntil(is_freed, timeout=20_000)
     opening_of(viewer).close()
