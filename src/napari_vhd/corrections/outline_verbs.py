@@ -72,13 +72,7 @@ class OutlineVerbs:
         self, cell_id: str, polygon: Any, overlap: str = "keep", note: str = ""
     ) -> list[str]:
         """Give a cell another outline; parameters as for `add`."""
-        editor = self.editor
-        with editor.lock:
-            editor.required_ledger()
-            boundaries, cells = editor.found_in_one(cell_id)
-            outline = self._placed(boundaries, polygon, overlap, cells)
-            self._reshape(REDRAW, boundaries, {cells[0]: outline}, note)
-            return cells
+        return self.redraw_together({cell_id: polygon}, overlap, note)
 
     def redraw_together(
         self, outlines: Mapping[str, Any], overlap: str = "keep", note: str = ""

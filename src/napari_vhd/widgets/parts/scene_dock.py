@@ -167,9 +167,10 @@ class SceneDock(QWidget):
     def changeEvent(self, event: QEvent) -> None:
         """Go when napari takes the widget out of its dock: it is never put back."""
         super().changeEvent(event)
-        if event.type() == QEvent.Type.ParentChange:
-            shorten_title(self)
-        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+        if event.type() != QEvent.Type.ParentChange:
+            return
+        shorten_title(self)
+        if self.parent() is None:
             self._to_scene.let_go()
             self._to_viewer.let_go()
             self.background.close()
