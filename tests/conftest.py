@@ -24,7 +24,7 @@ LONGEST = (
     "test_run.py",
     "test_workflow.py",
     "test_runner.py",
-    "test_store.py",
+    "test_store_processes.py",
     "test_plugin.py",
     "test_known_run.py",
     "test_rctd.py",

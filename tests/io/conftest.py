@@ -10,11 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from stores import NOTHING, make_store, whole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     import geopandas as gpd
+
+    from napari_vhd.io.store import RunStore
 
     WriteStore = Callable[..., Path]
 
@@ -137,3 +140,12 @@ def write_segmented_store(simulated: Path, folder: Path, **given: Any) -> Path:
         )
         sdata.write(store)
     return store
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[RunStore]:
+    """A run folder with the result of one stage."""
+    made = make_store(tmp_path)
+    made.publish("make", whole(), NOTHING)
+    yield made
+    made.close()

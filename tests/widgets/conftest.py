@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sitting import Sitting, one_sitting
 
 from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QWidget
+    from qtpy.QtWidgets import QApplication, QWidget
 
 
 @dataclass
@@ -69,3 +70,17 @@ def opened(
     current_of(viewer).scene = None
     scene.close()
     session.close()
+
+
+@pytest.fixture(scope="module")
+def sitting(
+    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sitting]:
+    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
+
+
+@pytest.fixture
+def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
+    """A sample of about 240 cells and the dock, author AB; as computed."""
+    yield sitting.begin(qtbot)
+    sitting.clear()

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
-import pytest
 from napari.layers import Labels
 
 from napari_vhd.session import Session
@@ -16,27 +14,7 @@ from napari_vhd.widgets.parts.tools import BRUSH, LASSO, PICK
 
 sys.path.append(str(Path(__file__).parent))
 from bench import GuiWatch
-from sitting import CELLS, COLUMN, Sitting, one_sitting
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QApplication
-
-
-@pytest.fixture(scope="module")
-def sitting(
-    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sitting]:
-    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
-
-
-@pytest.fixture
-def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
-    """A sample of about 240 cells and the dock, author AB; as computed."""
-    yield sitting.begin(qtbot)
-    sitting.clear()
+from sitting import CELLS, COLUMN, Sitting
 
 
 def numbered(sat: Sitting) -> str:

@@ -17,29 +17,12 @@ from napari_vhd.corrections.rematch import Rings
 from napari_vhd.session import Session
 
 sys.path.append(str(Path(__file__).parent))
-from sitting import CELLS, COLUMN, LONG, Sitting, one_sitting
+from sitting import CELLS, COLUMN, LONG, Sitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QApplication, QTreeWidgetItem
+    from qtpy.QtWidgets import QTreeWidgetItem
 
 LOST = ("old1", "old2", "old3")
-
-
-@pytest.fixture(scope="module")
-def sitting(
-    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sitting]:
-    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
-
-
-@pytest.fixture
-def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
-    """A sample of about 240 cells and the dock, author AB; as computed."""
-    yield sitting.begin(qtbot)
-    sitting.clear()
 
 
 def waits(sat: Sitting, number: int) -> None:

@@ -28,27 +28,10 @@ from napari_vhd.widgets.parts.tools import (
 )
 
 sys.path.append(str(Path(__file__).parent))
-from sitting import CELLS, LONG, Sitting, one_sitting
+from sitting import CELLS, LONG, Sitting
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
-    from pytestqt.qtbot import QtBot
-    from qtpy.QtWidgets import QApplication
-
-
-@pytest.fixture(scope="module")
-def sitting(
-    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sitting]:
-    yield from one_sitting(finished_run, tmp_path_factory.mktemp("sitting"))
-
-
-@pytest.fixture
-def sat(sitting: Sitting, qtbot: QtBot) -> Iterator[Sitting]:
-    """A sample of about 240 cells and the dock, author AB; as computed."""
-    yield sitting.begin(qtbot)
-    sitting.clear()
+    from collections.abc import Sequence
 
 
 def outline(sat: Sitting, cell: str) -> shapely.Geometry:
