@@ -12,7 +12,7 @@ import os
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -24,6 +24,9 @@ from napari_vhd.exceptions import (
     StageError,
     VhdError,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 app = typer.Typer(
     name="napari-vhd",
@@ -242,6 +245,8 @@ class CorrectionsAction(StrEnum):
     REPLAY = "replay"
     MERGE = "merge"
     RECOVER = "recover"
+    UPDATE = "update"
+    OUTLINES = "outlines"
 
 
 @app.command()
@@ -249,15 +254,21 @@ def corrections(
     run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="A run folder.")],
     action: Annotated[CorrectionsAction, typer.Argument(help="What to do.")],
     other: Annotated[
-        Path | None, typer.Argument(help="merge: another run folder, or its ledger.")
+        Path | None,
+        typer.Argument(
+            help="merge: another run folder, or its ledger. outlines: a new store (….zarr) for the "
+            "corrected outlines, which a run takes as params: boundaries."
+        ),
     ] = None,
     csv: Annotated[Path | None, typer.Option(help="list: write a CSV file.")] = None,
+    author: Annotated[str, typer.Option(help="update: who asks for it; initials or an id.")] = "",
 ) -> None:
-    """List, verify, replay, merge or recover the corrections of a run folder."""
+    """List, verify, replay, merge or recover corrections; update single cells; write outlines."""
     from napari_vhd.corrections import report
 
-    if (other is None) == (action is CorrectionsAction.MERGE):
-        raise BadInputError("corrections: OTHER is given with merge, and only with merge.")
+    with_other = action in (CorrectionsAction.MERGE, CorrectionsAction.OUTLINES)
+    if (other is None) == with_other:
+        raise BadInputError("corrections: OTHER is given with merge or outlines, and only there.")
     if action is CorrectionsAction.LIST:
         lines = report.listed(run_dir, csv)
     elif action is CorrectionsAction.VERIFY:
@@ -266,10 +277,33 @@ def corrections(
         lines = report.replayed(run_dir)
     elif action is CorrectionsAction.RECOVER:
         lines = report.recovered(run_dir)
+    elif action is CorrectionsAction.UPDATE:
+        lines = _updated(run_dir, author)
+    elif action is CorrectionsAction.OUTLINES:
+        lines = _outlines(run_dir, other or run_dir)
     else:
         lines = report.merged(run_dir, other or run_dir)
     for line in lines:
         typer.echo(line)
+
+
+def _updated(run_dir: Path, author: str) -> Iterator[str]:
+    """Bring single cells up to date; say what was done and what is left."""
+    from napari_vhd.corrections import report
+    from napari_vhd.session import Session
+
+    report.ledger_of(run_dir)
+    with Session.open(run_dir, author=author) as session:
+        yield session.update().sentence
+
+
+def _outlines(run_dir: Path, path: Path) -> Iterator[str]:
+    """Write the corrected outlines."""
+    from napari_vhd.corrections import report
+    from napari_vhd.export.outlines import write_outlines
+
+    with report.replayed_from(run_dir) as reviewed:
+        yield from write_outlines(reviewed, path)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 Needs no window: what a dock or a script does with a sample goes through here. What it can read and
 correct stands in `corrections`: `Readings`, `LabelVerbs`, `OutlineVerbs`, `RegionVerbs`,
-`SettleVerbs`.
+`SettleVerbs`, `UpdateVerbs`.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from napari_vhd.corrections.readings import Card, Readings
 from napari_vhd.corrections.region_verbs import RegionVerbs
 from napari_vhd.corrections.reviewed import CellsChanged
 from napari_vhd.corrections.settle_verbs import SettleVerbs
+from napari_vhd.corrections.updating import UpdateVerbs
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.io.run_folder import RunFolder
 from napari_vhd.io.source import open_source, outs_folder
 from napari_vhd.io.store import RunStore
 
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Card", "CellsChanged", "Column", "Labels", "Numbers", "Session"]
 
 
-class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
+class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs, UpdateVerbs):
     """One open sample. Make one with `open`; use it in a ``with`` block, or `close` it.
 
     Corrections are durable when the call that makes one returns. Signals are emitted by the thread
@@ -235,14 +235,9 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
                     )
                 else:
                     book = ledger.Ledger.open(self.run_dir / keys.LEDGER)
-                self._editor = Editor(self._opened(), book, refusal, self._tell)
+                self._editor = Editor(Opened.of(self.source), book, refusal, self._tell)
                 self._editor.author = self._author
             return self._editor
-
-    def _opened(self) -> Opened:
-        run_dir = self.run_dir
-        done = () if run_dir is None else tuple(RunFolder(run_dir).done())
-        return Opened(self.source, done)
 
     @property
     def radius_um(self) -> float:
@@ -339,7 +334,7 @@ class Session(Readings, LabelVerbs, OutlineVerbs, RegionVerbs, SettleVerbs):
         with self._lock:
             self._let_go()
             if self._editor is not None:
-                self._editor.reload(self._opened())
+                self._editor.reload(Opened.of(self.source))
         self.reloaded.emit()
         self.columns_changed.emit()
 

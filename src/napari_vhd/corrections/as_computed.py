@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,7 +10,6 @@ import numpy as np
 from napari_vhd.exceptions import BadInputError
 
 from . import catalogue
-from .columns import Computed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,25 @@ if TYPE_CHECKING:
     from .catalogue import Column
     from .opened import Opened
 
+    Codes = NDArray[np.int32]
     Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Computed:
+    """A column as computed.
+
+    Attributes
+    ----------
+    codes
+        int32 by row of the computed outlines, -1: none.
+    names, colors
+        By code; a colour is "" where none is recorded.
+    """
+
+    codes: Codes
+    names: tuple[str, ...]
+    colors: tuple[str, ...]
 
 
 class AsComputed:

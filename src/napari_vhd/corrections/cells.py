@@ -26,9 +26,11 @@ def reviewed_cells(table: AnnData, reviewed: Reviewed, radius_um: float) -> AnnD
     """Make the table of reviewed cells.
 
     Cells that a person deleted are left out, cells that a person made stand at the end; every cell
-    that is there stays, even with no counts. What only a stage can compute is missing for new cells
-    and marked in ``stale`` for all that it is out of date for. Computed columns are as computed;
-    reviewed labels are in ``<column>_reviewed``, and who gave them in ``<column>_reviewed_by``.
+    that is there stays, even with no counts. Counts, quality numbers, places and areas are those of
+    the outlines as they are. What only a stage can compute is missing for new cells and marked in
+    ``stale`` for all that it is out of date for. All other columns are as computed; labels that
+    were reviewed or brought up to date are in ``<column>_reviewed``, and who gave them, or asked
+    for it, in ``<column>_reviewed_by``.
 
     Parameters
     ----------
@@ -55,6 +57,7 @@ def reviewed_cells(table: AnnData, reviewed: Reviewed, radius_um: float) -> AnnD
     _follow_outlines(result, all_rows, reviewed)
     _follow_counts(result, all_rows, reviewed)
     _add_labels(result, all_rows, reviewed, typed)
+    _add_numbers(result, all_rows, reviewed, typed)
     stale = find_stale(reviewed, radius_um).cells
     result.obs[keys.STALE] = [",".join(stale.get(cell, ())) for cell in result.obs_names]
     return result
@@ -150,7 +153,7 @@ def _follow_outlines(table: AnnData, rows: Any, reviewed: Reviewed) -> None:
 
 
 def _follow_counts(table: AnnData, rows: Any, reviewed: Reviewed) -> None:
-    """Set counts and bins of cells that were counted again."""
+    """Set counts, bins and quality numbers of cells that were counted again."""
     counts = reviewed.counts
     if counts is None:
         return
@@ -162,6 +165,12 @@ def _follow_counts(table: AnnData, rows: Any, reviewed: Reviewed) -> None:
     table.X = _replaced(table.X, here, new)
     if keys.COUNTS in table.layers:
         table.layers[keys.COUNTS] = _replaced(table.layers[keys.COUNTS], here, new)
+    if reviewed.source.quality is not None:
+        numbers = reviewed.source.quality.of_all(new)
+        for name in numbers.columns.intersection(table.obs.columns):
+            values = table.obs[name].to_numpy().copy()
+            values[here] = numbers[name].to_numpy()
+            table.obs[name] = values
     if N_BINS in table.obs:
         values = table.obs[N_BINS].to_numpy().copy()
         values[here] = np.asarray(bins.sum(axis=1)).ravel()
@@ -202,3 +211,12 @@ def _add_labels(table: AnnData, rows: Any, reviewed: Reviewed, typed: str) -> No
         table.obs[keys.reviewed_by(name)] = pd.Categorical(
             [authors.get(row, "") for row in rows.tolist()]
         )
+
+
+def _add_numbers(table: AnnData, rows: Any, reviewed: Reviewed, typed: str) -> None:
+    """Add the confidence of types, where some were brought up to date."""
+    name = keys.CONFIDENCE_CELLTYPIST
+    updates = reviewed.segmentation(typed).updates
+    if name in table.obs and any(updates.of(cell, name) for cell in updates.cells()):
+        values = reviewed.numbers(typed, name).values
+        table.obs[keys.reviewed(name)] = np.where(rows >= 0, values[rows], np.nan)

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_vhd.palettes import colors_for
-
-from .correction import COLOR, LABEL_SET, RELABELLING, RENAME_CATEGORY
+from .category_colors import chosen_in, free_colors
+from .correction import COLOR, LABEL_SET, RELABELLING, RENAME_CATEGORY, UPDATE
+from .updates import Content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from .as_computed import Computed
     from .correction import Entry
     from .history import History
     from .segmentation import Segmentation
+    from .updates import Updates
 
     Codes = NDArray[np.int32]
     Rows = NDArray[np.int64]
@@ -47,28 +49,12 @@ class Labels:
     colors: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Computed:
-    """A column as computed.
-
-    Attributes
-    ----------
-    codes
-        int32 by row of the computed outlines, -1: none.
-    names, colors
-        By code; a colour is "" where none is recorded.
-    """
-
-    codes: Codes
-    names: tuple[str, ...]
-    colors: tuple[str, ...]
-
-
 class LabelColumn:
     """One label column of one segmentation, with corrections.
 
-    The label of a cell is that of the last relabel in force on it, or the computed one; then the
-    renamings in force that come after. What changes with an entry is found from the few entries on
+    The label of a cell is that of the last relabel in force on it, then the renamings in force that
+    come after; where nobody relabelled it, that of the last update, or the computed one, and all
+    renamings. What changes with an entry is found from the few entries on
     the same cells, so an edit or undo costs as much as the cells it touches. Only a renaming goes
     through all cells.
     """
@@ -120,8 +106,11 @@ class LabelColumn:
     @property
     def corrected(self) -> bool:
         """Whether any correction of labels is in force."""
-        return any(self._on(entry) for entry in self._renames) or any(
-            self._on(entry) for stack in self._stacks.values() for entry, _ in stack
+        stacks = self._stacks.values()
+        return (
+            any(self._on(entry) for entry in self._renames)
+            or any(self._on(entry) for stack in stacks for entry, _ in stack)
+            or any(self._updates.of(cell, self.name) for cell in self._updates.cells())
         )
 
     def load(self, entries: Iterable[Entry]) -> None:
@@ -138,6 +127,8 @@ class LabelColumn:
             elif kind == RENAME_CATEGORY:
                 self._renames.append(entry)
                 self._register(entry.correction.after)
+            elif kind == UPDATE:
+                self._register(Content.of(entry).labels.get(self.name, ()))
         self._refold()
 
     def add(self, entry: Entry) -> Rows:
@@ -152,6 +143,9 @@ class LabelColumn:
             insort(self._renames, entry, key=_key)
             self._register(entry.correction.after)
             return self._rename(entry) if self._is_newest(entry) else self._refold()
+        if kind == UPDATE:
+            self._register(Content.of(entry).labels.get(self.name, ()))
+            return self.switch(entry)
         if kind not in RELABELLING:
             return NOTHING
         ids = self._push(entry)
@@ -168,7 +162,7 @@ class LabelColumn:
             return NOTHING
         if kind == RENAME_CATEGORY:
             return self._refold()
-        if kind not in RELABELLING:
+        if kind not in RELABELLING | {UPDATE}:
             return NOTHING
         return self.refresh(c for c in self._segmentation.resolved(entry) if c is not None)
 
@@ -210,6 +204,10 @@ class LabelColumn:
         row = self._segmentation.outlines.row_of(cell)
         return "" if row < 0 else self._fold(cell, row)[1]
 
+    def is_given(self, cell: str) -> bool:
+        """Say whether a person labelled a cell."""
+        return any(self._on(entry) for entry, _ in self._stacks.get(cell, ()))
+
     def entries_on(self, cell: str) -> list[Entry]:
         """Every relabel of a cell, in force or not, in order."""
         return [entry for entry, _ in self._stacks.get(cell, [])]
@@ -234,7 +232,7 @@ class LabelColumn:
             alive = self._segmentation.outlines.alive[: len(who)]
             for row in np.flatnonzero((who >= 0) & alive).tolist():
                 found[row] = renames[int(who[row])].author
-        for cell in self._stacks:
+        for cell in self._all_touched():
             row = self._segmentation.outlines.row_of(cell)
             if row >= 0:
                 author = self._fold(cell, row)[1]
@@ -249,7 +247,7 @@ class LabelColumn:
         chosen: dict[str, str] = {}
         for entry in self._styles:
             if self._on(entry):
-                chosen.update(_chosen(entry))
+                chosen.update(chosen_in(entry))
         return chosen
 
     def color_of(self, name: str) -> str | None:
@@ -262,6 +260,14 @@ class LabelColumn:
         return name in self._code
 
     # How labels come about
+
+    @property
+    def _updates(self) -> Updates:
+        return self._segmentation.updates
+
+    def _all_touched(self) -> dict[str, None]:
+        """Cells whose label may not be as computed, renamings apart."""
+        return dict.fromkeys((*self._stacks, *self._updates.cells()))
 
     def _on(self, entry: Entry) -> bool:
         return self._history.active(entry.entry_id)
@@ -311,7 +317,7 @@ class LabelColumn:
 
     def _fold(self, cell: str, row: int) -> tuple[int, str]:
         """Code of a cell, and who gave it by hand ("": nobody)."""
-        code, author, since = self._computed_code(row), "", None
+        code, author, since = *self._unlabelled(cell, row), None
         for entry, place in reversed(self._stacks.get(cell, [])):
             if self._on(entry):
                 code, author = self._code_of(entry.correction.after[place]), entry.author
@@ -323,6 +329,15 @@ class LabelColumn:
                 if code >= 0 and self._names[code] == old:
                     code, author = self._code_of(new), rename.author
         return code, author
+
+    def _unlabelled(self, cell: str, row: int) -> tuple[int, str]:
+        """Code of a cell that nobody labelled, and who had it brought up to date."""
+        computed = self._computed_code(row)
+        updated = self._updates.of(cell, self.name)
+        if updated is None:
+            return computed, ""
+        code = self._code_of(updated.content.labels[self.name][updated.place])
+        return code, "" if code == computed else updated.entry.author
 
     def _rename(self, entry: Entry) -> Rows:
         """Rename a category in all cells: for an entry that comes last."""
@@ -336,7 +351,7 @@ class LabelColumn:
         before = self.codes.copy()
         codes, _ = self._renamed([entry for entry in self._renames if self._on(entry)])
         self.codes[:] = codes
-        self.refresh(self._stacks)
+        self.refresh(self._all_touched())
         return np.flatnonzero(self.codes != before)
 
     def _renamed(self, renames: Sequence[Entry]) -> tuple[Codes, Codes]:
@@ -368,23 +383,8 @@ class LabelColumn:
         chosen |= self.chosen_colors()
         missing = [name for name in self._names if name not in chosen]
         taken = {color.upper() for color in chosen.values()}
-        free = iter(_free(missing, taken))
+        free = iter(free_colors(missing, taken))
         return tuple(chosen[name] if name in chosen else next(free) for name in self._names)
-
-
-def _chosen(entry: Entry) -> Mapping[str, str]:
-    content = entry.correction.after[0]
-    if entry.correction.kind == LABEL_SET:
-        return dict(zip(content["names"], content["colors"], strict=True))
-    return content
-
-
-def _free(names: Sequence[str], taken: set[str]) -> list[str]:
-    """Palette colours for names, leaving out what is taken."""
-    own = colors_for(names)
-    spare = (c for c in colors_for(f"\0{i}" for i in range(len(names) + len(taken) + 1)))
-    clean = [color for color in spare if color.upper() not in taken and color not in own]
-    return [color if color.upper() not in taken or not clean else clean.pop(0) for color in own]
 
 
 def _key(entry: Entry) -> tuple[int, str, str]:

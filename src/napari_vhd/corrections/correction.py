@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 RELABEL, RENAME_CATEGORY = "relabel", "rename_category"
 ADD, DELETE, MERGE, SPLIT, REDRAW, REFINE = "add", "delete", "merge", "split", "redraw", "refine"
 REGION, LABEL_SET, COLOR = "region", "label_set", "color"
-SETTLE = "settle"
+SETTLE, UPDATE = "settle", "update"
 UNDO, REDO, REVERT = "undo", "redo", "revert"
 
 SWITCHES = frozenset({UNDO, REDO, REVERT})
@@ -30,7 +30,10 @@ OUTLINE_KINDS = frozenset({ADD, DELETE, MERGE, SPLIT, REDRAW, REFINE})
 # A settlement may give a label, too.
 RELABELLING = frozenset({RELABEL, SETTLE})
 KINDS = (
-    frozenset({RENAME_CATEGORY, REGION, LABEL_SET, COLOR}) | RELABELLING | SWITCHES | OUTLINE_KINDS
+    frozenset({RENAME_CATEGORY, REGION, LABEL_SET, COLOR, UPDATE})
+    | RELABELLING
+    | SWITCHES
+    | OUTLINE_KINDS
 )
 
 # Longer JSON is deflated; what one click makes stays readable with any SQLite tool.
@@ -56,7 +59,7 @@ class Correction(NamedTuple):
     before, after
         Labels, one a cell; for other kinds content that JSON can hold. `after` of a switch is the
         entry that it switches. `before` of a settlement is an entry and those of its cells that are
-        decided on.
+        decided on. `after` of an update is what `napari_vhd.corrections.updates.Content` writes.
     outlines_before, outlines_after
         Name of a cell or region -> polygon as WKB in full-resolution px; None: absent.
     note

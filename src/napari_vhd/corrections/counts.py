@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +15,17 @@ if TYPE_CHECKING:
 
     from .recount import Counter, Recounted
     from .segmentation import Moved, Segmentation
+
+
+def digest_of(counts: Any) -> str:
+    """Hash counts (1, genes) of a cell: equal counts, equal hashes."""
+    own = counts.tocsr()
+    order = np.argsort(own.indices)
+    genes, values = own.indices[order], own.data[order]
+    there = values != 0
+    made = hashlib.sha256(genes[there].astype("<i8").tobytes())
+    made.update(values[there].astype("<f8").tobytes())
+    return made.hexdigest()
 
 
 class LiveCounts:

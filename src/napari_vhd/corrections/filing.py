@@ -13,7 +13,9 @@ from .correction import (
     RELABELLING,
     RENAME_CATEGORY,
     SETTLE,
+    UPDATE,
 )
+from .updates import Content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,6 +51,9 @@ class Filing:
         made = entry.correction
         if made.kind in LABELLING and made.column:
             self._labels[made.boundaries, made.column].append(entry)
+        if made.kind == UPDATE:
+            for column in Content.of(entry).labels:
+                self._labels[made.boundaries, column].append(entry)
         if made.kind == LABEL_SET:
             self._sets[made.boundaries].append(entry)
         if made.kind in OUTLINE_KINDS:

@@ -10,9 +10,10 @@ import numpy as np
 from napari_vhd import keys
 
 from .catalogue import GENE_PREFIX, column_of
+from .quality import QUALITY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import NDArray
 
@@ -43,8 +44,8 @@ class Numbers:
 class NumberColumns:
     """The number columns of one segmentation that were asked for.
 
-    Area, bins and genes follow an edit; what only a stage can compute stays as it was, and is
-    missing for a cell that a person made.
+    Area, bins, genes and quality follow an edit; what only a stage can compute stays as it was, and
+    is missing for a cell that a person made; what was brought up to date since is as then.
     """
 
     def __init__(self, reviewed: Reviewed, boundaries: str) -> None:
@@ -94,7 +95,9 @@ class NumberColumns:
         segmentation = self._reviewed.segmentation(self._boundaries)
         rows = segmentation.outlines.rows_of(segmentation.touched())
         counts = self._counts()
-        return sorted({*rows[rows >= 0].tolist(), *(counts.rows() if counts is not None else ())})
+        updated = segmentation.outlines.rows_of(segmentation.updates.cells())
+        known = (*rows[rows >= 0].tolist(), *updated[updated >= 0].tolist())
+        return sorted({*known, *(counts.rows() if counts is not None else ())})
 
     def _patch(self, name: str, rows: list[int]) -> None:
         if not rows or not _follows(name):
@@ -109,11 +112,9 @@ class NumberColumns:
         counts = self._counts()
         if counts is None:
             return
-        gene = None
-        if name.startswith(GENE_PREFIX):
-            gene = self._reviewed.computed.gene_number(name.removeprefix(GENE_PREFIX))
+        worked_out = self._how(name, counts)
         for row in rows:
-            value = self._counted(counts, row, gene)
+            value = worked_out(row)
             if value is None:
                 value = self._reviewed.computed.number(self._boundaries, name, row)
             values[row] = value
@@ -121,14 +122,30 @@ class NumberColumns:
     def _counts(self) -> LiveCounts | None:
         return self._reviewed.counts if self._boundaries == self._reviewed.source.typed else None
 
-    def _counted(self, counts: LiveCounts, row: int, gene: int | None) -> Any:
-        if gene is None:
-            bins = counts.bins_of(row)
-            return None if bins is None else bins.sum()
-        own = counts.of(row)
-        return None if own is None else own[0, gene]
+    def _how(self, name: str, counts: LiveCounts) -> Callable[[int], Any]:
+        """Give what works out a column for a row, None where it is as computed."""
+        quality = self._reviewed.source.quality
+        if name.startswith(GENE_PREFIX):
+            gene = self._reviewed.computed.gene_number(name.removeprefix(GENE_PREFIX))
+            return lambda row: None if (own := counts.of(row)) is None else own[0, gene]
+        if name == keys.CONFIDENCE_CELLTYPIST:
+            return lambda row: self._updated(name, row)
+        if name in QUALITY and quality is not None:
+            return lambda row: (
+                None if (own := counts.of(row)) is None else quality.of_one(own, name)
+            )
+        return lambda row: None if (bins := counts.bins_of(row)) is None else bins.sum()
+
+    def _updated(self, name: str, row: int) -> Any:
+        segmentation = self._reviewed.segmentation(self._boundaries)
+        found = segmentation.updates.of(segmentation.outlines.id_of(row), name)
+        if found is None:
+            return None
+        value = found.content.numbers[name][found.place]
+        return np.nan if value is None else value
 
 
 def _follows(name: str) -> bool:
-    """Say whether an edit of an outline changes a column at once."""
-    return name in {keys.AREA_UM2, "n_bins"} or name.startswith(GENE_PREFIX)
+    """Say whether an edit of an outline, or an update, changes a column at once."""
+    live = {keys.AREA_UM2, "n_bins", keys.CONFIDENCE_CELLTYPIST}
+    return name in live or name in QUALITY or name.startswith(GENE_PREFIX)

@@ -8,10 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vhd import keys
+from napari_vhd.io.run_folder import RunFolder
 
+from .quality import Quality
 from .recount import Counter
+from .settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     import pandas as pd
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
@@ -28,19 +33,35 @@ class Opened:
         What is open.
     stages_done
         Names of the stages whose results it holds.
+    recipes
+        Stage -> what its result depends on, as it was written down.
 
     Attributes
     ----------
     um_per_px
         Side of a full-resolution pixel in µm, NaN where nothing says it.
+    settings
+        How the stages were set whose results can be worked out anew for a single cell.
     """
 
-    def __init__(self, source: Source, stages_done: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        source: Source,
+        stages_done: tuple[str, ...] = (),
+        recipes: Mapping[str, Mapping[str, Any]] | None = None,
+    ) -> None:
         self.source = source
         self.stages_done = stages_done
+        self.settings = Settings(recipes or {})
         self.sample_id = source.sample_id
         self.typed = source.typed
         self.um_per_px = float("nan") if source.um_per_px is None else float(source.um_per_px)
+
+    @classmethod
+    def of(cls, source: Source) -> Opened:
+        """Read beside a source what was done to make it, where it is a run folder."""
+        done = RunFolder(source.path).done() if source.kind == "run" else {}
+        return cls(source, tuple(done), {name: one.recipe for name, one in done.items()})
 
     def segmentation_names(self) -> tuple[str, ...]:
         """Name the boundaries that are there, the typed ones first."""
@@ -91,6 +112,23 @@ class Opened:
         """(xmin, ymin, xmax, ymax) of the H&E in full-resolution px, None where there is none."""
         image = self.source.image()
         return None if image is None else image.box
+
+    @cached_property
+    def var(self) -> pd.DataFrame | None:
+        """What the table says of its genes; index: symbols. None where there is no table."""
+        import zarr
+        from anndata.io import read_elem
+
+        path = self.source.table_path(keys.CELLS)
+        if path is None:
+            return None
+        group: Any = zarr.open_group(path, mode="r", use_consolidated=False)
+        return read_elem(group["var"])
+
+    @cached_property
+    def quality(self) -> Quality | None:
+        """What works out the quality numbers of a cell; None before quality control."""
+        return None if self.var is None else Quality.of(self.var)
 
     @cached_property
     def known_types(self) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import rematch
-from .correction import REGION, SWITCHES
+from .correction import REGION, SWITCHES, UPDATE
+from .updates import told
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +162,8 @@ def _waiting(
     entry: Entry, segmentation: Segmentation, history: History, settled: set[tuple[str, str]]
 ) -> list[int]:
     """Places of the cells of an entry in force that have no match and are not settled."""
-    if not history.active(entry.entry_id):
+    # What was computed again for a cell that is gone is nothing to decide on.
+    if not history.active(entry.entry_id) or entry.correction.kind == UPDATE:
         return []
     pairs = zip(entry.correction.cell_ids, segmentation.resolved(entry), strict=True)
     return [
@@ -221,6 +223,8 @@ def _switched(history: History, entry: Entry) -> tuple[Correction, bool]:
 
 def _contents(made: Correction) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """Say what stood before and after, to be read."""
+    if made.kind == UPDATE:
+        return told(made.before), told(made.after)
     if made.outlines_after and not made.after:
         return (
             tuple(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError, LedgerError
-from napari_vhd.io.run_folder import RunFolder
 from napari_vhd.io.source import open_source
 from napari_vhd.io.store import RunStore
 
@@ -21,6 +21,8 @@ from .state import state_hash
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from .reviewed import Reviewed
 
 _SHOWN_IDS = 3
 
@@ -68,13 +70,18 @@ def verified(run_dir: Path) -> Iterator[str]:
 
 def replayed(run_dir: Path) -> Iterator[str]:
     """Rebuild the reviewed sample from what was computed and the ledger; give its hash."""
+    with replayed_from(run_dir) as reviewed:
+        yield f"{len(read_entries(ledger_of(run_dir)))} corrections replayed"
+        yield state_hash(reviewed)
+
+
+@contextlib.contextmanager
+def replayed_from(run_dir: Path) -> Iterator[Reviewed]:
+    """Rebuild the reviewed sample of a run folder; it is open within the ``with`` block."""
     path = ledger_of(run_dir)
     source = open_source(run_dir)
     try:
-        done = tuple(RunFolder(run_dir).done())
-        reviewed = replay(Opened(source, done), path)
-        yield f"{len(read_entries(path))} corrections replayed"
-        yield state_hash(reviewed)
+        yield replay(Opened.of(source), path)
     finally:
         source.close()
 

@@ -19,13 +19,14 @@ from .as_computed import AsComputed
 from .catalogue import Column
 from .collection import no_collection, set_aside
 from .columns import LabelColumn
-from .correction import OUTLINE_KINDS, REGION, RELABELLING
+from .correction import OUTLINE_KINDS, REGION, RELABELLING, UPDATE
 from .counts import LiveCounts
 from .filing import LABELLING, Filing
 from .geometry import Ground
 from .numbers import NumberColumns, Numbers
 from .regions import Regions
 from .segmentation import Moved, Segmentation
+from .updates import Content
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -264,6 +265,8 @@ class Reviewed:
             return self._follow_outlines(segmentation, moved)
         if made.kind in LABELLING:
             return self._follow_labels(entry, new)
+        if made.kind == UPDATE and segmentation is not None:
+            return self._follow_update(entry, segmentation, new)
         return Change()
 
     def _follow_labels(self, entry: Entry, new: bool) -> Change:
@@ -278,6 +281,23 @@ class Reviewed:
         if len(rows):
             cells = (CellsChanged(made.boundaries, rows, columns=frozenset({made.column})),)
         return Change(cells, columns=changed)
+
+    def _follow_update(self, entry: Entry, segmentation: Segmentation, new: bool) -> Change:
+        name, content = segmentation.name, Content.of(entry)
+        ids = [cell for cell in segmentation.resolved(entry) if cell is not None]
+        rows = segmentation.outlines.rows_of(ids)
+        rows = np.unique(rows[rows >= 0])
+        grown = False
+        for label in content.labels:
+            column = self._columns.get((name, label))
+            if column is not None:
+                names = column.n_names
+                (column.add if new else column.switch)(entry)
+                grown |= column.n_names != names
+        if name in self._numbers:
+            self._numbers[name].follow(rows.tolist())
+        columns = frozenset((*content.labels, *content.numbers))
+        return Change((CellsChanged(name, rows, columns=columns),), columns=grown)
 
     def _follow_outlines(self, segmentation: Segmentation, moved: Moved) -> Change:
         if not moved.rows:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import rematch
+from .correction import UPDATE
 from .outlines import Outlines
+from .updates import Updates
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -57,6 +59,8 @@ class Segmentation:
         Cells that an entry of this epoch has touched.
     matches
         For each earlier epoch: id in it -> id now, or None where it has no match.
+    updates
+        What was computed again for single cells.
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class Segmentation:
         self.epoch = fingerprint(ids, self.outlines)
         self.known: set[str] = set()
         self.matches: Mapping[str, Mapping[str, str | None]] = {}
+        self.updates = Updates(history)
         self._history = history
         self._base: dict[str, Any] = {}
         self._edited: dict[str, Any] = {}
@@ -98,6 +103,8 @@ class Segmentation:
         """Remember which cells were touched in this epoch: their outlines are kept already."""
         if entry.epoch == self.epoch:
             self.known.update(entry.correction.cell_ids)
+        if entry.correction.kind == UPDATE:
+            self.updates.add(entry, self.resolved(entry))
 
     def first_touched(self, ids: Iterable[str]) -> bytes | None:
         """Pack the computed outlines of those cells that no entry of this epoch has touched."""

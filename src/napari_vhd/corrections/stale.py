@@ -1,8 +1,10 @@
 """What an edit of an outline puts out of date, cell by cell.
 
-The counts of an edited cell follow at once. What a stage computed from them does not: quality,
-scores, types and domains of the cell itself, and of the cells around it that were computed from
-their neighbours' counts as well (Novae's graph, EnrichMap's smoothing).
+Counts and quality numbers of an edited cell follow at once. What a stage computed from them does
+not: whether quality control keeps the cell and CellTypist's label of it by itself, which an update
+works out anew (`napari_vhd.corrections.updating`); scores, types and domains, also of the cells
+around it, as they were computed from their neighbours' counts as well (Novae's graph, EnrichMap's
+smoothing) and need a run with the corrected outlines.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ import numpy as np
 
 from napari_vhd import keys
 
+from .counts import digest_of
+from .updates import DIGEST_LETTERS
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,11 +26,15 @@ if TYPE_CHECKING:
 
     from .reviewed import Reviewed
 
-QC, SCORES, TYPES, DOMAINS = "qc", "scores", "types", "domains"
-ORDER = (QC, SCORES, TYPES, DOMAINS)
+QC, OWN_TYPE = "qc", "own type"
+SCORES, TYPES, DOMAINS = "scores", "types", "domains"
+ORDER = (QC, OWN_TYPE, SCORES, TYPES, DOMAINS)
+# What depends on the counts of the cell alone, and the column that shows it.
+ALONE = {QC: keys.KEPT, OWN_TYPE: keys.TYPE_CELLTYPIST_PER_CELL}
 # The stages that would compute each anew, in the order in which data passes.
 STAGES = {
     QC: ("qc",),
+    OWN_TYPE: ("celltypist",),
     DOMAINS: ("neighbors", "domains"),
     SCORES: ("enrichment",),
     TYPES: ("celltypist", "enrichment"),
@@ -44,7 +53,7 @@ class Stale:
     counts
         What -> number of cells.
     rerun
-        Stages to run again, in their order; empty: all is up to date.
+        Stages that would compute it anew, in their order; empty: all is up to date.
     """
 
     cells: Mapping[str, tuple[str, ...]]
@@ -57,9 +66,14 @@ class Stale:
         if not self.rerun:
             return ""
         parts = ", ".join(f"{what} of {n}" for what, n in self.counts.items())
-        return (
-            f"Out of date: {parts} cells. To bring them up to date, rerun {self.rerun[0]} and on."
-        )
+        one = len(self.cells) == 1
+        said = [f"Out of date: {parts} cell{'' if one else 's'}."]
+        alone = [what for what in ALONE if what in self.counts]
+        if alone:
+            said.append(f"An update works out {' and '.join(alone)} anew.")
+        if set(self.counts) - set(ALONE):
+            said.append(f"{'The rest' if alone else 'It'} needs a run with the corrected outlines.")
+        return " ".join(said)
 
 
 def find_stale(reviewed: Reviewed, radius_um: float) -> Stale:
@@ -79,17 +93,19 @@ def find_stale(reviewed: Reviewed, radius_um: float) -> Stale:
     outlines = segmentation.outlines
     own = set(rows_changed(reviewed))
     gone = [segmentation.computed(c) for c, now in segmentation.edited().items() if now is None]
-    if not own and not gone:
+    updated = outlines.rows_of(segmentation.updates.cells())
+    alone = own | set(updated[updated >= 0].tolist())
+    if not alone and not gone:
         return Stale({}, {}, ())
     there = columns_there(reviewed)
-    around = _around(reviewed, own, gone, radius_um) - own
-    cells: dict[str, tuple[str, ...]] = {}
-    neighbours = tuple(what for what in ORDER if what in there and what != QC)
-    for row in sorted(own):
-        cells[outlines.id_of(row)] = tuple(what for what in ORDER if what in there)
+    around = own.copy()
     if DOMAINS in there or SCORES in there:
-        for row in sorted(around):
-            cells[outlines.id_of(row)] = neighbours
+        around |= _around(reviewed, own, gone, radius_um)
+    cells: dict[str, tuple[str, ...]] = {}
+    for row in sorted(alone | around):
+        what = _what(reviewed, row, there, alone=row in alone, around=row in around)
+        if what:
+            cells[outlines.id_of(row)] = what
     counts = {w: sum(w in what for what in cells.values()) for w in ORDER if w in there}
     stages = {stage for what, number in counts.items() if number for stage in STAGES[what]}
     done = reviewed.source.stages_done
@@ -115,18 +131,52 @@ def stale_of(reviewed: Reviewed, radius_um: float, cell: str) -> tuple[str, ...]
     segmentation = reviewed.segmentation(typed)
     outlines, there = segmentation.outlines, columns_there(reviewed)
     row = outlines.row_of(cell)
-    if segmentation.is_edited(cell) or _counted_otherwise(reviewed, row):
-        return tuple(what for what in ORDER if what in there)
-    if DOMAINS not in there and SCORES not in there:
-        return ()
+    own = segmentation.is_edited(cell) or _counted_otherwise(reviewed, row)
+    around = own or ((DOMAINS in there or SCORES in there) and _is_near(reviewed, row, radius_um))
+    alone = own or cell in segmentation.updates
+    return _what(reviewed, row, there, alone=alone, around=around)
+
+
+def is_up_to_date(reviewed: Reviewed, row: int, column: str) -> bool:
+    """Say whether a column of the cell alone was computed from the counts that it has now."""
+    segmentation = reviewed.segmentation(reviewed.source.typed or "")
+    updated = segmentation.updates.of(segmentation.outlines.id_of(row), column)
+    if updated is None:
+        return not _counted_otherwise(reviewed, row) and reviewed.computed.counts(row) is not None
+    counts = counts_now(reviewed, row)
+    same = counts is not None and updated.counts == digest_of(counts)[:DIGEST_LETTERS]
+    return same and updated.content.recipes.get(column) == reviewed.source.settings.recipe(column)
+
+
+def counts_now(reviewed: Reviewed, row: int) -> Any:
+    """Give counts (1, genes) of a typed cell as they are now, None where it was never counted."""
+    own = None if reviewed.counts is None else reviewed.counts.of(row)
+    return reviewed.computed.counts(row) if own is None else own
+
+
+def _what(
+    reviewed: Reviewed, row: int, there: set[str], *, alone: bool, around: bool
+) -> tuple[str, ...]:
+    """Say what is out of date for a cell whose counts changed, or near one."""
+    found = set(there - set(ALONE)) if around else set()
+    if alone:
+        mine = {what: column for what, column in ALONE.items() if what in there}
+        found |= {w for w, column in mine.items() if not is_up_to_date(reviewed, row, column)}
+    return tuple(what for what in ORDER if what in found)
+
+
+def _is_near(reviewed: Reviewed, row: int, radius_um: float) -> bool:
+    """Say whether a cell lies within a radius of a changed or deleted one."""
+    segmentation = reviewed.segmentation(reviewed.source.typed or "")
+    outlines = segmentation.outlines
     x, y = outlines.centroids[row]
     radius = radius_um / reviewed.source.um_per_px
     near = (np.hypot(*(segmentation.edited_places() - (x, y)).T) <= radius).any()
-    if not near:
-        rows = outlines.query(x - radius, y - radius, x + radius, y + radius)
-        rows = rows[np.hypot(*(outlines.centroids[rows] - (x, y)).T) <= radius]
-        near = any(_counted_otherwise(reviewed, one) for one in rows.tolist())
-    return tuple(what for what in ORDER if what in there and what != QC) if near else ()
+    if near:
+        return True
+    rows = outlines.query(x - radius, y - radius, x + radius, y + radius)
+    rows = rows[np.hypot(*(outlines.centroids[rows] - (x, y)).T) <= radius]
+    return any(_counted_otherwise(reviewed, one) for one in rows.tolist())
 
 
 def _counted_otherwise(reviewed: Reviewed, row: int) -> bool:
@@ -158,7 +208,9 @@ def columns_there(reviewed: Reviewed) -> set[str]:
         there.add(QC)
     if any(name.endswith("_score") for name in names):
         there.add(SCORES)
-    if any(name.startswith("cell_type_") for name in names):
+    if keys.TYPE_CELLTYPIST_PER_CELL in names:
+        there.add(OWN_TYPE)
+    if any(name.startswith("cell_type_") and name not in ALONE.values() for name in names):
         there.add(TYPES)
     if any(name.startswith(keys.domains(0)[:-1]) for name in names):
         there.add(DOMAINS)

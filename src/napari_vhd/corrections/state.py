@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
+from .counts import digest_of
 
 if TYPE_CHECKING:
     from .reviewed import Reviewed
@@ -74,11 +74,5 @@ def _counts(reviewed: Reviewed) -> dict[str, Any]:
         own = counts.of(row)
         if own is None or (cell not in edited and reviewed.computed.is_counted_so(row, own)):
             continue
-        own = own.tocsr()
-        order = np.argsort(own.indices)
-        genes, values = own.indices[order], own.data[order]
-        kept = values != 0
-        digest = hashlib.sha256(genes[kept].astype("<i8").tobytes())
-        digest.update(values[kept].astype("<f8").tobytes())
-        found[cell] = digest.hexdigest()
+        found[cell] = digest_of(own)
     return found

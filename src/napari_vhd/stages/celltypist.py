@@ -7,10 +7,6 @@ is said.
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import warnings
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,11 +24,12 @@ from napari_vhd.io.reference import check_reference, read_reference, sample_gene
 from napari_vhd.palettes import colors_for
 from napari_vhd.parameters import CelltypistParameters
 
+from .celltyping import MODEL_FILE, PORTION, Typed, lognormalized, predicted, quiet
 from .kept import all_rows, all_rows_categorical, kept, kept_part
 from .stage import Inputs, Outcome, Sample, Stage, TablePatch, each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from pathlib import Path
 
     import pandas as pd
@@ -41,35 +38,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
-MODEL_FILE = "celltypist_model.pkl"
-"""In the run folder; loaded again only by `napari_vhd.io.models.load_celltypist`."""
-TARGET_SUM = 1e4
-"""Depth that CellTypist's models are made for."""
 TOP_GENES = 300
 """Genes selected for each type when a model is trained (CellTypist's default)."""
 
-_PORTION = 5_000
 _SHOWN_TYPES = 3
-
-
-@dataclass(frozen=True)
-class _Typed:
-    """Labels of the typed cells.
-
-    Attributes
-    ----------
-    mask
-        Cells of the table that were typed: kept, and with counts.
-    labels, confidence
-        Of each typed cell: its best type and that type's probability.
-    types
-        All types of the model.
-    """
-
-    mask: NDArray[np.bool_]
-    labels: NDArray[np.object_]
-    confidence: NDArray[np.float64]
-    types: list[str]
 
 
 def annotate(sample: Sample, parameters: CelltypistParameters) -> Outcome:
@@ -81,7 +53,8 @@ def annotate(sample: Sample, parameters: CelltypistParameters) -> Outcome:
         A patch of ``table``: ``cell_type_celltypist_per_cell``, ``conf_score_celltypist`` (its
         probability), ``cell_type_celltypist`` (majority over `clustering_col`; ``Unassigned``
         where a cell has no domain) and layer ``lognorm_counts_celltypist``; missing in cells that
-        are not kept or have no counts. The model, ``celltypist_model.pkl``.
+        are not kept or have no counts; genes that it is normalised over are marked in
+        ``var["used_by_celltypist"]``. The model, ``celltypist_model.pkl``.
 
     Raises
     ------
@@ -99,14 +72,16 @@ def annotate(sample: Sample, parameters: CelltypistParameters) -> Outcome:
     counts = _counts(sample, table, parameters)
     sample.report.progress(0, 4, "model")
     model, genes = _model(sample, table, parameters)
-    lognorm = _lognormalized(counts, genes)
+    lognorm = lognormalized(counts, genes)
     mask = kept(table.obs) & (np.diff(lognorm.indptr) > 0)
     if not mask.any():
         raise StageError(
             f"{sample.id}: no cell is kept and has counts of the model's genes; loosen the filters."
         )
-    typed = _predicted(sample, table, lognorm, mask, model)
-    patch = _patch(sample, table, typed, lognorm, parameters.clustering_col)
+    typed = predicted(lognorm, table.var_names, mask, model, sample.report)
+    with quiet(sample.report):
+        voted = _voted(typed.labels, table.obs[parameters.clustering_col][mask])
+    patch = _patch(table, typed, voted, lognorm, genes)
     file = sample.scratch / MODEL_FILE
     model.write(str(file))
     h5ad = sample.scratch / keys.annotated_h5ad(sample.id)
@@ -179,10 +154,10 @@ def _model(
 
 def _trained(reference: AnnData, cell_type_col: str, seed: int, sample: Sample) -> Model:
     """Train a model, with feature selection where there are genes to choose from."""
-    reference.X = _lognormalized(reference.X, np.ones(reference.n_vars, dtype=bool))
+    reference.X = lognormalized(reference.X, np.ones(reference.n_vars, dtype=bool))
     # CellTypist looks at the first cell to see whether values are normalised: no empty cells.
     reference = reference[np.diff(reference.X.indptr) > 0]
-    with _quiet(sample):
+    with quiet(sample.report):
         import celltypist
 
         model = celltypist.train(
@@ -197,41 +172,6 @@ def _trained(reference: AnnData, cell_type_col: str, seed: int, sample: Sample) 
             date="not recorded",
         )
     return model
-
-
-def _lognormalized(counts: csr_matrix, genes: NDArray[np.bool_]) -> csr_matrix:
-    """Scale each row to 10,000 over the given genes, then log1p; other genes are zero."""
-    from scipy.sparse import csr_matrix, diags
-
-    used = counts @ diags(genes.astype(np.float32))
-    totals = np.asarray(used.sum(axis=1), dtype=np.float64).ravel()
-    scale = np.divide(TARGET_SUM, totals, out=np.zeros_like(totals), where=totals > 0)
-    result = csr_matrix(diags(scale) @ used).log1p().astype(np.float32)
-    result.eliminate_zeros()
-    return result
-
-
-def _predicted(
-    sample: Sample, table: AnnData, lognorm: csr_matrix, mask: NDArray[np.bool_], model: Model
-) -> _Typed:
-    """Type each cell by itself, in portions: CellTypist makes them dense."""
-    from anndata import AnnData
-
-    rows = np.flatnonzero(mask)
-    labels, confidence = [], []
-    for start in range(0, len(rows), _PORTION):
-        portion = AnnData(lognorm[rows[start : start + _PORTION]])
-        portion.var_names = table.var_names
-        with _quiet(sample):
-            import celltypist
-
-            found = celltypist.annotate(portion, model=model, majority_voting=False)
-        labels.append(found.predicted_labels["predicted_labels"].astype(str).to_numpy(object))
-        confidence.append(found.probability_matrix.max(axis=1).to_numpy(dtype=float))
-        done = min(start + _PORTION, len(rows)) / len(rows)
-        sample.report.progress(2 + 2 * done, 4, "cell types")
-    types = [str(name) for name in model.cell_types]
-    return _Typed(mask, np.concatenate(labels), np.concatenate(confidence), types)
 
 
 def _voted(labels: NDArray[np.object_], domains: pd.Series) -> NDArray[np.object_]:
@@ -251,12 +191,14 @@ def _voted(labels: NDArray[np.object_], domains: pd.Series) -> NDArray[np.object
 
 
 def _patch(
-    sample: Sample, table: AnnData, typed: _Typed, lognorm: csr_matrix, clustering_col: str
+    table: AnnData,
+    typed: Typed,
+    voted: NDArray[np.object_],
+    lognorm: csr_matrix,
+    genes: NDArray[np.bool_],
 ) -> TablePatch:
     import pandas as pd
 
-    with _quiet(sample):
-        voted = _voted(typed.labels, table.obs[clustering_col][typed.mask])
     everything = [*typed.types, keys.UNASSIGNED]
     colors = dict(zip(everything, colors_for(everything), strict=True))
     columns: dict[str, Any] = {}
@@ -270,12 +212,14 @@ def _patch(
     columns[keys.CONFIDENCE_CELLTYPIST] = all_rows(typed.confidence, typed.mask)
     return TablePatch(
         obs=pd.DataFrame(columns, index=table.obs_names),
+        # To type an edited cell again just so.
+        var=pd.DataFrame({keys.CELLTYPIST_GENES: genes}, index=table.var_names),
         layers={keys.LOGNORM_CELLTYPIST: lognorm},
         uns=uns,
     )
 
 
-def _numbers(patch: TablePatch, typed: _Typed) -> dict[str, float | int | str]:
+def _numbers(patch: TablePatch, typed: Typed) -> dict[str, float | int | str]:
     """Say which types there are, and how often the vote overrules a cell."""
     import pandas as pd
 
@@ -293,26 +237,6 @@ def _numbers(patch: TablePatch, typed: _Typed) -> dict[str, float | int | str]:
             100 * float(np.mean(voted == typed.labels)), 1
         ),
     }
-
-
-@contextlib.contextmanager
-def _quiet(sample: Sample) -> Iterator[None]:
-    """Take CellTypist's messages and the warnings of its scikit-learn calls to the log."""
-
-    class Lines(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            sample.report.log(f"celltypist: {record.getMessage()}")
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from celltypist.logger import logger
-
-        handlers, handed_on = logger.handlers, logger.propagate
-        logger.handlers, logger.propagate = [Lines()], False
-        try:
-            yield
-        finally:
-            logger.handlers, logger.propagate = handlers, handed_on
 
 
 def check(inputs: Inputs) -> None:
@@ -342,7 +266,7 @@ def memory(sample: Sample, parameters: CelltypistParameters) -> int:
     import h5py
 
     table = sample.sdata.tables[keys.CELLS]
-    need = 40 * table.X.nnz + 72 * _PORTION * TOP_GENES * 10
+    need = 40 * table.X.nnz + 72 * PORTION * TOP_GENES * 10
     if parameters.celltypist_model != TRAIN or sample.reference is None:
         return need
     with h5py.File(sample.reference, "r") as file:

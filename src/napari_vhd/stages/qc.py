@@ -43,7 +43,7 @@ def run_one(sample: Sample, parameters: QcParameters) -> Outcome:
         raise StageError(f"{sample.id}: there are no cells in {keys.CELLS!r} to filter.")
     sample.report.progress(0, 2, "metrics")
     var, genes = _genes(table, parameters)
-    obs = _metrics(table, var, genes)
+    obs = metrics(table, genes, var[MITO].to_numpy())
     sample.report.progress(1, 2, "filters")
     if not var[MITO].any():
         sample.report.notice("No gene name starts with MT-, so no cell is dropped by its mt %.")
@@ -89,11 +89,24 @@ def _genes(table: AnnData, parameters: QcParameters) -> tuple[pd.DataFrame, NDAr
     return var, genes
 
 
-def _metrics(table: AnnData, var: pd.DataFrame, genes: NDArray[np.bool_]) -> pd.DataFrame:
-    """Metrics of every cell over the kept genes; mt % is missing where a cell has no counts."""
+def metrics(table: AnnData, genes: NDArray[np.bool_], mito: NDArray[np.bool_]) -> pd.DataFrame:
+    """Work out the metrics of every cell over the kept genes, each cell by itself.
+
+    Parameters
+    ----------
+    table
+        Its counts are read; not changed.
+    genes, mito
+        Which genes are kept, and which are mitochondrial.
+
+    Returns
+    -------
+    DataFrame
+        scanpy's columns and ``n_counts``; mt % is missing where a cell has no counts.
+    """
     part = table if genes.all() else table[:, genes]
     marked = part.copy()
-    marked.var[MITO] = var[MITO].to_numpy()[genes]
+    marked.var[MITO] = mito[genes]
     obs, _ = _calculate(marked, [MITO])
     obs[N_COUNTS] = obs["total_counts"]
     return obs
@@ -111,17 +124,48 @@ def _calculate(table: AnnData, qc_vars: list[str]) -> tuple[pd.DataFrame, pd.Dat
     return obs, var
 
 
-def _drop_by_metrics(
-    sample: Sample, obs: pd.DataFrame, parameters: QcParameters
+def filters_each_cell(parameters: QcParameters) -> bool:
+    """Say whether a cell is kept or dropped whatever other cells there are."""
+    islands = parameters.min_cells_island or parameters.islands_keep or parameters.islands_drop
+    # A limit of 0 % drops no cell where none has mitochondrial counts.
+    return parameters.percentile_pct_mito is None and parameters.pct_mito > 0 and not islands
+
+
+def reasons_of_each(obs: pd.DataFrame, parameters: QcParameters) -> NDArray[np.object_]:
+    """Say why each cell is dropped, "" where it is kept, where `filters_each_cell`."""
+    rules, reasons = _few(obs, parameters)
+    share = obs[PCT_MITO].to_numpy(dtype=float)
+    _mark_mito(rules, reasons, (rules == "") & (share >= parameters.pct_mito), parameters.pct_mito)
+    return reasons
+
+
+def _few(
+    obs: pd.DataFrame, parameters: QcParameters
 ) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
-    """Give the rule that drops each cell, "" where none does, and the reason in words."""
+    """Rules and reasons of cells with few counts."""
     rules = np.full(len(obs), "", dtype=object)
     reasons = rules.copy()
     few = obs[N_COUNTS].to_numpy() < parameters.filter_cells_counts
     rules[few] = _COUNTS_RULE
     reasons[few] = f"fewer than {parameters.filter_cells_counts} counts"
+    return rules, reasons
+
+
+def _mark_mito(
+    rules: NDArray[np.object_], reasons: NDArray[np.object_], high: NDArray[np.bool_], limit: float
+) -> None:
+    """Add cells with a high share of mitochondrial counts."""
+    rules[high] = _MITO_RULE
+    reasons[high] = f"mitochondrial counts at or above {limit:.3g} %"
+
+
+def _drop_by_metrics(
+    sample: Sample, obs: pd.DataFrame, parameters: QcParameters
+) -> tuple[NDArray[np.object_], NDArray[np.object_]]:
+    """Give the rule that drops each cell, "" where none does, and the reason in words."""
+    rules, reasons = _few(obs, parameters)
     share = obs[PCT_MITO].to_numpy(dtype=float)
-    judged = ~few & np.isfinite(share)
+    judged = (rules == "") & np.isfinite(share)
     if not judged.any() or not (share[judged] > 0).any():
         return rules, reasons
     limit = parameters.pct_mito
@@ -133,8 +177,7 @@ def _drop_by_metrics(
         sample.report.notice(
             f"The limit of mt % is {limit:.3g}, the {parameters.percentile_pct_mito:g} quantile."
         )
-    rules[high] = _MITO_RULE
-    reasons[high] = f"mitochondrial counts at or above {limit:.3g} %"
+    _mark_mito(rules, reasons, high, limit)
     return rules, reasons
 
 
