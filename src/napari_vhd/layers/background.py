@@ -61,14 +61,17 @@ class Background:
         """Make the pictures, in steps."""
         prepared, frame = self._prepared, self._prepared.frame
         if prepared.slide is not None:
-            self.images.append(image_layer(prepared.slide, frame, SLIDE))
+            yield from self._adding(image_layer(prepared.slide, frame, SLIDE))
         if prepared.image is not None:
             metadata = self._metadata.of(self._metadata.image_name)
-            self.images.append(image_layer(prepared.image, frame, H_AND_E, metadata))
+            yield from self._adding(image_layer(prepared.image, frame, H_AND_E, metadata))
         if prepared.overview is not None:
-            self.images.append(overview_layer(*prepared.overview, frame, SLIDE))
-        for layer in self.images:
-            yield from self._stack.adding(layer, IMAGE)
+            yield from self._adding(overview_layer(*prepared.overview, frame, SLIDE))
+
+    def _adding(self, layer: Layer) -> Generator[None, None, None]:
+        self.images.append(layer)
+        yield
+        yield from self._stack.adding(layer, IMAGE)
 
     def make_regions(self) -> Generator[None, None, None]:
         """Make the layer of regions, in steps."""

@@ -128,6 +128,8 @@ class Scene(Following):
         for _ in making.steps(self):
             if unseen and making.stack.layers:
                 unseen = False
+                # A step of its own: what is put in takes napari long enough, and is hidden yet.
+                yield
                 # napari has looked at its first layer as a whole.
                 self.camera.show(*making.prepared.extent)
                 looked_at(self, view or {})

@@ -134,11 +134,12 @@ class Opening:
         self._end: WindowEnd | None = None
         self._busy: Any = None
         self._making: Scene | None = None
+        self._untold: Scene | None = None
 
     @property
     def is_busy(self) -> bool:
         """Whether a sample is being read, or its layers made."""
-        return self._busy is not None or self._making is not None
+        return any(one is not None for one in (self._busy, self._making, self._untold))
 
     def open(self, path: Path, author: str = "") -> None:
         """Read a sample beside the window and show it; returns at once."""
@@ -192,7 +193,16 @@ class Opening:
         if self._end is None and viewer is not None:
             self._end = WindowEnd.of(viewer, self.end)
         self._current.scene = scene
-        for sentence in opened.notices:
+        # Docks have much to lay out now; who shows another dock does so in a turn of its own.
+        self._untold = scene
+        self._dispatcher(partial(self._tell, scene, opened.notices))
+
+    def _tell(self, scene: Scene, notices: tuple[str, ...]) -> None:
+        """Say that a sample is shown, unless it is gone again."""
+        if self._untold is not scene:
+            return
+        self._untold = None
+        for sentence in notices:
             show_warning(sentence)
         self.opened.emit(scene)
 
@@ -206,6 +216,7 @@ class Opening:
 
     def _drop(self) -> None:
         """Let go of a sample whose layers are being made."""
+        self._untold = None
         scene, self._making = self._making, None
         if scene is not None:
             scene.close()
