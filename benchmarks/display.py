@@ -1,11 +1,12 @@
 """What it costs to look at a sample and to recolour it, without drawing, at any number of cells.
 
-    python benchmarks/display.py [--cells 12000]
+    xvfb-run -a python benchmarks/display.py [--cells 12000]
 
-Makes a run folder (`drawn_run.py`), opens it through Session and Scene, and does the same with
-napari's Shapes and with napari-spatialdata (both up to 100,000 cells), each in a process of its
-own. Prints one JSON object on its last line: ours at the top, the others under ``peers``. Times are
-CPU time of the process: others may use the machine. What a window draws comes on top for all.
+Makes a run folder (`drawn_run.py`), opens it through Session and Scene, then in a window with its
+docks (`window_turns.py`), and does the same with napari's Shapes and with napari-spatialdata (both
+up to 100,000 cells), each in a process of its own. Prints one JSON object on its last line: ours at
+the top, the others under ``peers``. Times are CPU time of the process: others may use the machine.
+What a window draws comes on top for all.
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ def main() -> None:
         run = drawn_run.make(Path(folder), options.cells)
         figures: dict[str, Any] = {"cells": options.cells}
         figures |= _measured("ours", run)
+        figures |= _measured("window", run)
         many = options.cells > MOST_SHAPES
         peers = ("napari_shapes", "napari_spatialdata")
         figures["peers"] = {
@@ -64,7 +66,8 @@ def main() -> None:
 def _measured(name: str, run: Path) -> dict[str, Any]:
     """Measure one contender in a process of its own."""
     command = [sys.executable, __file__, "--contender", name, "--run", str(run)]
-    environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
+    # A window has a canvas, which needs a screen with OpenGL.
+    environment = {**os.environ} | ({} if name == "window" else {"QT_QPA_PLATFORM": "offscreen"})
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
@@ -221,6 +224,13 @@ def _show_relabelled(looked: Looked, number: int) -> None:
     looked.session.cells_changed.emit(news)
 
 
+def window(run: Path) -> dict[str, Any]:
+    """Measure a window with its docks."""
+    import window_turns
+
+    return window_turns.while_opening(run)
+
+
 # Others
 
 
@@ -361,6 +371,7 @@ def _rgba(table: Any, column: str) -> Any:
 
 CONTENDERS = {
     "ours": ours,
+    "window": window,
     "napari_shapes": napari_shapes,
     "napari_spatialdata": napari_spatialdata,
 }

@@ -1,0 +1,89 @@
+"""How long a window works without a pause while a sample opens in it."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WINDOW = (1280, 800)
+OPENINGS = 3
+SETTLE_S = 2.0
+
+
+def while_opening(run: Path) -> dict[str, Any]:
+    """Measure how long the thread of a window works without a pause while a sample opens in it.
+
+    With the docks that come with a sample. The canvas is hidden: what a graphics card draws is not
+    counted. Of openings after the first, which loads and compiles what a process needs once.
+    """
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    from napari_vhd.widgets.docks import show_docks
+    from napari_vhd.widgets.opening import open_path, opening_of
+
+    viewer = napari.Viewer(show=False)
+    main: Any = viewer.window._qt_window  # noqa: SLF001  (napari has no other way to it)
+    main.centralWidget().hide()
+    viewer.window.resize(*WINDOW)
+    viewer.show()
+    show_docks(viewer)
+    opening = opening_of(viewer)
+    longest = []
+    for _ in range(OPENINGS + 1):
+        opening.close()
+        _turns_for(SETTLE_S)
+        shown: list[Any] = []
+        opening.opened.connect(shown.append)
+        with Turns() as turns:
+            open_path(viewer, run)
+            while not shown:
+                QApplication.processEvents()
+            _turns_for(SETTLE_S)
+        opening.opened.disconnect(shown.append)
+        longest.append(turns.longest_ms)
+    opening.end()
+    return {
+        "open_longest_turn_ms": round(statistics.median(longest[1:]), 1),
+        "open_longest_turns_ms": [round(one, 1) for one in longest],
+    }
+
+
+class Turns:
+    """Measures the longest work between two turns of the event loop, CPU time of this thread."""
+
+    def __init__(self) -> None:
+        from qtpy.QtCore import QTimer
+
+        self.longest_ms = 0.0
+        self._last = 0.0
+        self._timer = QTimer()
+        self._timer.timeout.connect(self._turn)
+
+    def __enter__(self) -> Turns:
+        self._last = time.thread_time()
+        self._timer.start(0)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._turn()
+        self._timer.stop()
+
+    def _turn(self) -> None:
+        now = time.thread_time()
+        self.longest_ms = max(self.longest_ms, 1e3 * (now - self._last))
+        self._last = now
+
+
+def _turns_for(seconds: float) -> None:
+    """Have the window do what it has to do for a while."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        QApplication.processEvents()
+        time.sleep(0.005)
