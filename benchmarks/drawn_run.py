@@ -34,6 +34,7 @@ VERTICES = 30
 TYPES = ("Tumor", "Fibroblasts", "Macrophages", "T_cells", "B_cells", "Endothelial", "Goblet")
 GENES = 20
 IMAGE_PX = 1024
+RECORD = {"seconds": 0.0, "peak_rss_mb": 0.0, "numbers": {}, "notices": [], "files": []}
 
 
 def make(folder: Path, cells: int) -> Path:
@@ -65,7 +66,7 @@ def make(folder: Path, cells: int) -> Path:
     }
     with quiet():
         for stage, elements in results.items():
-            store.publish(stage, Outcome(elements=elements), Provenance(record={}))
+            store.publish(stage, Outcome(elements=elements), Provenance(record=dict(RECORD)))
     ledger.create(store.run_dir / keys.LEDGER)
     store.close()
     return store.run_dir
