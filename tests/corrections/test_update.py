@@ -319,6 +319,20 @@ def test_an_update_survives_another_segmentation(typed: Session) -> None:
     assert hashed_anew(typed) == typed.state_hash()
 
 
+def test_a_new_run_says_where_it_counts_otherwise(session: Session, tmp_path: Path) -> None:
+    session.close()
+    store = RunStore.open(session.run_dir)
+    config = configured(store.run_dir, tmp_path, expand_radius_ratio=0.3, no_overlap=True)
+    run_stage(store, config, aggregation.STAGE)
+    store.close()
+    session.reload()
+    session.expand(session.outlines(keys.PROSEG).live_ids()[3], 3.0)
+    with report.replayed_from(session.run_dir) as reviewed:
+        told = " ".join(write_outlines(reviewed, tmp_path / "corrected.zarr"))
+    assert "cells grow by" in told
+    assert "shared out anew" in told
+
+
 def test_what_cannot_be_worked_out_is_one_sentence(session: Session) -> None:
     edit(session)
     updated = session.update()

@@ -20,7 +20,7 @@ from .counts import digest_of
 from .updates import DIGEST_LETTERS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,19 +61,34 @@ class Stale:
     rerun: tuple[str, ...]
 
     @property
+    def listed(self) -> str:
+        """List what is out of date, and of how many cells."""
+        whats: dict[int, list[str]] = {}
+        for what, number in self.counts.items():
+            whats.setdefault(number, []).append(what)
+        return ", ".join(
+            f"{_and(names)} of {number:,} cell{'' if number == 1 else 's'}"
+            for number, names in whats.items()
+        )
+
+    @property
     def sentence(self) -> str:
         """Say it to a reader; "" where all is up to date."""
         if not self.rerun:
             return ""
-        parts = ", ".join(f"{what} of {n}" for what, n in self.counts.items())
-        one = len(self.cells) == 1
-        said = [f"Out of date: {parts} cell{'' if one else 's'}."]
+        said = [f"Out of date: {self.listed}."]
         alone = [what for what in ALONE if what in self.counts]
         if alone:
             said.append(f"An update works out {' and '.join(alone)} anew.")
         if set(self.counts) - set(ALONE):
-            said.append(f"{'The rest' if alone else 'It'} needs a run with the corrected outlines.")
+            rest = "The rest needs" if alone else "They need"
+            said.append(f"{rest} a run with the corrected outlines.")
         return " ".join(said)
+
+
+def _and(names: Sequence[str]) -> str:
+    """List names."""
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
 
 
 def find_stale(reviewed: Reviewed, radius_um: float) -> Stale:

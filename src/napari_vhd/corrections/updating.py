@@ -81,9 +81,7 @@ class Updated:
         """Say what was done, what is left and how it is computed anew."""
         said = [self.done_sentence] if self.done_sentence else []
         if self.left.counts:
-            parts = ", ".join(f"{what} of {n:,}" for what, n in self.left.counts.items())
-            one = "" if len(self.left.cells) == 1 else "s"
-            said += [f"Still out of date: {parts} cell{one}; {self.how}", self.command]
+            said += [f"Still out of date: {self.left.listed}; {self.how}", self.command]
         return " ".join(said) or "All is up to date."
 
 

@@ -50,6 +50,8 @@ def write_outlines(reviewed: Reviewed, path: Path) -> Iterator[str]:
         raise BadInputError(f"{path}: outlines are written to a store; name it ….zarr.")
     if path.exists():
         raise BadInputError(f"{path}: is there already; choose another name.")
+    if not path.absolute().parent.is_dir():
+        raise BadInputError(f"{path}: its folder is not there; make it first.")
     names = reviewed.source.segmentation_names()
     if not names:
         raise BadInputError(f"{reviewed.source.sample_id}: there are no outlines yet.")

@@ -80,7 +80,7 @@ class CorrectionsDock(SceneDock):
         labels.palette_table.select_asked.connect(self.parts.selected.select_category)
         labels.listed.connect(self._on_listed)
         self._rest.timeout.connect(labels.refresh_labels)
-        self._decide_rest.timeout.connect(self.parts.decide.refresh)
+        self._decide_rest.timeout.connect(self.parts.refresh_rested)
         self._poll.timeout.connect(self._ask_poll)
 
     # The open sample
@@ -109,7 +109,7 @@ class CorrectionsDock(SceneDock):
         self._on_selection(scene.selection)
         self.labels.refresh_columns()
         self.parts.selected.refresh_regions()
-        self.parts.refine.refresh()
+        self.parts.refresh_computed()
         self._on_history()
         self.ask("newest", saved_in, session, then=lambda f: self.head.status.show_saved(*f))
         self._poll.start()
@@ -121,7 +121,7 @@ class CorrectionsDock(SceneDock):
         self._decide_rest.stop()
         self.deeds.set_scene(None)
         self.review.set_scene(None)
-        self.parts.refine.leave()
+        self.parts.leave()
         self.labels.forget()
         self.head.mend.forget()
         if self.scene is not None:
@@ -222,7 +222,7 @@ class CorrectionsDock(SceneDock):
 
     def _on_reloaded(self) -> None:
         self.labels.refresh_columns()
-        self.parts.refine.refresh()
+        self.parts.refresh_computed()
 
     def _on_history(self) -> None:
         self.parts.history.refresh()

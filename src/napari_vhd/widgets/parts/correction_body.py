@@ -18,6 +18,7 @@ from .review_mode import LISTED
 from .selection_bar import SelectionBar
 from .tabs import Tabs
 from .tools import Tools
+from .update_panel import UpdatePanel
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -50,6 +51,7 @@ class Body:
         self.history = HistoryPanel(desk)
         self.decide = DecidePanel(desk)
         self.refine = RefinePanel(desk)
+        self.update = UpdatePanel(desk)
         self.tabs = Tabs()
         self.tabs.setUsesScrollButtons(True)
         pages: tuple[tuple[QWidget, str], ...] = (
@@ -57,6 +59,7 @@ class Body:
             (self.history, "History"),
             (self.decide, "To decide"),
             (self.refine, "Refine"),
+            (self.update, "Update"),
             (_keys(), "Keys"),
         )
         for page, title in pages:
@@ -66,6 +69,22 @@ class Body:
         layout.addWidget(self.labels, 3)
         layout.addWidget(self.tabs, 2)
         self.decide.counted.connect(self._on_counted)
+        self.tabs.currentChanged.connect(lambda _: self.update.refresh())
+
+    def refresh_rested(self) -> None:
+        """Look at what is too slow to be looked at after every edit."""
+        self.decide.refresh()
+        self.update.refresh()
+
+    def refresh_computed(self) -> None:
+        """Look at the sample as it is computed now."""
+        self.refine.refresh()
+        self.update.refresh()
+
+    def leave(self) -> None:
+        """Drop what is at work on the sample."""
+        self.refine.leave()
+        self.update.leave()
 
     def set_colors(self, ink: QColor, at_work: QColor) -> None:
         """Draw in another text colour, and behind the tool at work another ground."""

@@ -22,6 +22,7 @@ from napari_vhd.corrections.correction import (
     SPLIT,
     SWITCHES,
     UNDO,
+    UPDATE,
 )
 
 if TYPE_CHECKING:
@@ -124,6 +125,10 @@ def _settle(made: Correction, title: str) -> str:
     return f"Gave up {f'the label of {cells} ({title})' if title else f'the outline of {cells}'}"
 
 
+def _update(made: Correction, _title: str) -> str:
+    return f"Brought {_cells(made.cell_ids)} up to date"
+
+
 def _color(made: Correction, title: str) -> str:
     return f"Coloured {', '.join(made.after[0])} ({title})"
 
@@ -141,6 +146,7 @@ _WORDS: dict[str, Callable[[Correction, str], str]] = {
     LABEL_SET: _label_set,
     COLOR: _color,
     SETTLE: _settle,
+    UPDATE: _update,
 }
 
 
