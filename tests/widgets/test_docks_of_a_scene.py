@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QLineEdit,
     QSlider,
+    QTabBar,
     QWidget,
 )
 
@@ -160,6 +161,32 @@ def test_docks_that_were_closed_are_gone_and_hear_nothing(shown: Window, make: t
     assert [dock() for dock in gone] == [None] * 3
     assert (len(shown.scene.coloring_changed), len(shown.session.cells_changed)) == heard
     assert len(QApplication.allWidgets()) <= widgets
+
+
+def test_tabs_of_many_docks_show_their_names_in_full(shown: Window) -> None:
+    window = shown.viewer.window
+    docks = [make(shown.viewer) for make in DOCKS]
+    for dock in docks:
+        window.add_dock_widget(dock, name=f"one more {dock.accessibleName()}", tabify=True)
+    shown.bot.wait(60)
+    bars = window._qt_window.findChildren(
+        QTabBar, options=Qt.FindChildOption.FindDirectChildrenOnly
+    )
+    assert max(bar.count() for bar in bars) >= len(DOCKS)
+    assert {bar.elideMode() for bar in bars} == {Qt.TextElideMode.ElideNone}
+    for dock in docks:
+        window.remove_dock_widget(dock)
+
+
+def test_the_columns_show_nothing_as_chosen_while_a_gene_colours(shown: Window) -> None:
+    column = shown.scene.coloring.column
+    gene = shown.session.genes()[0]
+    shown.scene.color_by(f"gene:{gene}")
+    shown.settle()
+    assert shown.dock.gene.text() == gene
+    assert shown.dock.column.currentText() == ""
+    shown.scene.color_by(column)
+    shown.settle()
 
 
 @pytest.mark.parametrize("kind", ["qc", "proportions", "composition"])

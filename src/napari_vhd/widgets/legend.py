@@ -153,7 +153,8 @@ class LegendDock(SceneDock):
         coloring = self.scene.coloring
         column = coloring.column or _OUTLINES_ONLY
         is_gene = column.startswith(GENE_PREFIX)
-        self.column.set_current("" if is_gene else column)
+        # A gene is none of those listed: nothing is shown as chosen there.
+        self.column.set_current(column)
         with signals_blocked(self.gene), signals_blocked(self.computed):
             self.gene.setText(column.removeprefix(GENE_PREFIX) if is_gene else "")
             self.computed.setChecked(coloring.computed)
