@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QScrollArea,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_vhd import keys
 from napari_vhd.corrections.stale import ALONE
@@ -65,8 +73,12 @@ class UpdatePanel(QWidget):
         column.setContentsMargins(0, 4, 0, 0)
         column.setSpacing(4)
         column.setAlignment(Qt.AlignmentFlag.AlignTop)
-        for part in (self.state, self.update_button, self.told, self.save_button):
-            column.addWidget(part)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.update_button, 1)
+        buttons.addWidget(self.save_button, 1)
+        column.addWidget(self.state)
+        column.addLayout(buttons)
+        column.addWidget(self.told)
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
