@@ -87,8 +87,10 @@ class Background:
         )
         yield
         yield from self._stack.adding(self.regions.layer, REGIONS)
-        if self._prepared.regions is not None:
+        # Writing none would take as long as writing some.
+        if self._prepared.regions is not None and len(self._prepared.regions):
             self.regions.show(self._prepared.regions)
+            yield
 
     def show_bins(self, size_um: int, what: str | None) -> None:
         """Show bins of a size, or hide them."""

@@ -22,6 +22,8 @@ def shorten_title(widget: QWidget) -> None:
         if isinstance(parent, QMainWindow):
             only = Qt.FindChildOption.FindDirectChildrenOnly
             for tabs in parent.findChildren(QTabBar, options=only):
-                tabs.setElideMode(Qt.TextElideMode.ElideNone)
-                tabs.setUsesScrollButtons(True)
+                # Setting it lays all tabs out anew, also where it is so already.
+                if tabs.elideMode() != Qt.TextElideMode.ElideNone:
+                    tabs.setElideMode(Qt.TextElideMode.ElideNone)
+                    tabs.setUsesScrollButtons(True)
         parent = parent.parentWidget()
