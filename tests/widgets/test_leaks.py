@@ -1,0 +1,169 @@
+"""Nothing is left behind: not by a hundred docks and samples in one window, nor by windows."""
+
+from __future__ import annotations
+
+import gc
+import resource
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import pytest
+from bench import LONG, copied
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QApplication
+
+from napari_vhd.layers.corrector import Corrector
+from napari_vhd.layers.scene import Scene
+from napari_vhd.session import Session
+from napari_vhd.widgets.bins import BinsDock
+from napari_vhd.widgets.cell import CellDock
+from napari_vhd.widgets.compare import CompareDock
+from napari_vhd.widgets.corrections import CorrectionsDock
+from napari_vhd.widgets.current import current_of
+from napari_vhd.widgets.legend import LegendDock
+from napari_vhd.widgets.log import LogDock
+from napari_vhd.widgets.opening import open_path, opening_of
+from napari_vhd.widgets.parts.dispatch import dispatcher
+from napari_vhd.widgets.plots import PlotsDock
+from napari_vhd.widgets.regions import RegionsDock
+from napari_vhd.widgets.run_control import control_of
+from napari_vhd.widgets.workflow import WorkflowDock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+DOCKS = (
+    WorkflowDock, LegendDock, CellDock, CorrectionsDock, RegionsDock, BinsDock, CompareDock,
+    PlotsDock, LogDock,
+)  # fmt: skip
+KINDS = (Scene, Session, Corrector, *DOCKS)
+# After the tenth each dock was there once, and the first of them again, as after the hundredth.
+SETTLED, TIMES = len(DOCKS) + 1, 100
+FILES = Path("/proc/self/fd")
+
+
+def settle() -> None:
+    """Have what is to be deleted deleted."""
+    for _ in range(3):
+        QApplication.processEvents()
+        QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    # What is set aside while a sample is open is not seen by the collector.
+    assert gc.get_freeze_count() == 0
+    gc.collect()
+
+
+def listeners(viewer: Viewer) -> int:
+    """Count who listens to a viewer and its list of layers."""
+    emitters = (viewer.events, viewer.layers.events, viewer.layers.selection.events)
+    return sum(len(one.callbacks) for group in emitters for one in group.emitters.values())
+
+
+def counts(viewer: Viewer) -> dict[str, int]:
+    """Count what must not grow, after everything has settled."""
+    settle()
+    found = dict.fromkeys((kind.__name__ for kind in KINDS), 0)
+    for one in gc.get_objects():
+        if type(one) in KINDS:
+            found[type(one).__name__] += 1
+    application: Any = QApplication.instance()
+    found |= {
+        "widgets": len(application.allWidgets()),
+        "Qt objects of the window": len(viewer.window._qt_window.findChildren(QObject)),
+        "listeners": listeners(viewer),
+        "layers": len(viewer.layers),
+        "threads": threading.active_count(),
+    }
+    if FILES.is_dir():
+        found["files"] = len(list(FILES.iterdir()))
+    return found
+
+
+def top_level() -> list[str]:
+    application: Any = QApplication.instance()
+    return sorted(
+        f"{type(one).__name__} {one.objectName()}" for one in application.topLevelWidgets()
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_hundred_samples_and_docks_in_one_window_leave_nothing(
+    make_napari_viewer: Callable[..., Viewer], reviewed_run: Path, qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer()
+    before: dict[str, int] = {}
+    settle()
+    windows = top_level()
+    for number in range(TIMES):
+        session = Session.open(reviewed_run, author="ab")
+        scene = Scene(viewer, session, dispatch=dispatcher())
+        current_of(viewer).scene = scene
+        dock = DOCKS[number % len(DOCKS)](viewer)
+        viewer.window.add_dock_widget(dock, name=f"dock {number}")
+        scene.select(["c000001"])
+        QApplication.processEvents()
+        viewer.window.remove_dock_widget(dock)
+        current_of(viewer).scene = None
+        scene.close()
+        session.close()
+        del session, scene, dock
+        if number % SETTLED == SETTLED - 1:
+            settle()
+        if number == SETTLED - 1:
+            qtbot.wait(500)  # threads end after what they are at
+            before = counts(viewer)
+    # As many as when it was counted first.
+    assert TIMES % len(DOCKS) == SETTLED % len(DOCKS)
+    qtbot.wait(500)
+    after = counts(viewer)
+    control_of(viewer).background.close()
+    more = {name: after[name] - count for name, count in before.items()}
+    assert {name: count for name, count in more.items() if count > 0} == {}
+    assert {kind.__name__: after[kind.__name__] for kind in KINDS if after[kind.__name__]} == {}
+    assert top_level() == windows
+
+
+def left(gone: list[ref[Any]]) -> list[Any]:
+    return [type(one()) for one in gone if one() is not None]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_five_windows_leave_nothing(
+    make_napari_viewer: Callable[..., Viewer], finished_run: Path, tmp_path: Path, qtbot: QtBot
+) -> None:
+    def once(number: int) -> list[ref[Any]]:
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        run = copied(finished_run, folder)
+        viewer = make_napari_viewer()
+        docks = [kind(viewer) for kind in DOCKS]
+        for dock in docks:
+            viewer.window.add_dock_widget(dock, name=dock.accessibleName() or "Workflow")
+        open_path(viewer, run)
+        qtbot.waitUntil(lambda: current_of(viewer).scene is not None, timeout=LONG)
+        qtbot.wait(300)
+        scene = current_of(viewer).scene
+        opening_of(viewer).end()
+        control_of(viewer).background.close()
+        control_of(viewer).session_work.close()
+        viewer.close()
+        return [ref(one) for one in (scene, scene.session, viewer, *docks)]
+
+    gone: list[ref[Any]] = []
+    windows, memory = [], []
+    for number in range(5):
+        gone += once(number)
+        settle()
+        windows.append(len(top_level()))
+        memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    # What was being read when a window went is given up when it is read.
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and not left(gone), timeout=LONG)
+    assert windows[-1] <= windows[1]
+    # Not the first, which brings what a process loads once; a window is about 200 MB.
+    assert memory[-1] - memory[1] < 400
