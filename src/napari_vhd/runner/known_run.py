@@ -23,6 +23,7 @@ from napari_vhd.io.publishing import Provenance, quiet
 from napari_vhd.io.store import RunStore
 from napari_vhd.palettes import colors_for
 from napari_vhd.stages import aggregation, neighbors, patches, pipeline, qc, read, region
+from napari_vhd.stages.kept import all_rows_categorical
 from napari_vhd.stages.stage import Outcome, Sample, Stage, TablePatch
 
 from .executor import Serial
@@ -179,6 +180,8 @@ class _Maker:
             "hash": recipe.digest(needs),
             "numbers": numbers,
             "notices": list(notices),
+            # Else the next run would draw those of all stages before it does what was asked for.
+            "figures": [],
         }
         self.store.publish(stage.name, outcome, Provenance(recipe.to_dict(), needs, record))
 
@@ -280,7 +283,11 @@ def _neighbors(made: _Maker) -> Outcome:
         neighbors.DISTANCES: coo_matrix((both, (one, other)), shape).tocsr(),
     }
     numbers = {"cells": len(rows), "neighbours (mean)": round(len(both) / len(rows), 2)}
-    return Outcome(patches={keys.CELLS: TablePatch(obsp=obsp)}, numbers=numbers)
+    used, slide = np.isin(np.arange(len(um)), rows), made.store.sample_id
+    obs = table.obs[[]].copy()
+    obs[neighbors.SLIDE] = all_rows_categorical([slide] * len(rows), used, [slide])
+    uns = {"spatial_neighbors": neighbors.described(made.config.params, on_bins=False)}
+    return Outcome(patches={keys.CELLS: TablePatch(obs=obs, obsp=obsp, uns=uns)}, numbers=numbers)
 
 
 def _typed_cells(made: _Maker) -> Outcome:

@@ -73,7 +73,7 @@ def run(sample: Sample, parameters: NeighborsParameters) -> Outcome:
         CONNECTIVITIES: _all_cells(graph.obsp[CONNECTIVITIES], used),
         DISTANCES: _all_cells(graph.obsp[DISTANCES], used),
     }
-    uns = {"spatial_neighbors": _described(parameters, on_bins)}
+    uns = {"spatial_neighbors": described(parameters, on_bins)}
     sample.report.progress(1, 1, "neighbours")
     return Outcome(patches={name: TablePatch(obs=obs, obsp=obsp, uns=uns)}, numbers=numbers)
 
@@ -145,7 +145,7 @@ def _all_cells(matrix: csr_matrix, used: NDArray[np.bool_]) -> csr_matrix:
     return sparse.csr_matrix((entries.data, where), shape=(len(used), len(used)))
 
 
-def _described(parameters: NeighborsParameters, on_bins: bool) -> dict[str, object]:
+def described(parameters: NeighborsParameters, on_bins: bool) -> dict[str, object]:
     """Say how the graph was made, where scanpy and squidpy look for it."""
     how: dict[str, object] = {"coord_type": "grid" if on_bins else "generic"}
     if not on_bins:
