@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .coloring import Read, Wish, first_column, read
+from .coloring import Read, Wish, first_column, read_if_there
 from .frame import Frame
 from .raster import CellRaster
 
@@ -36,6 +36,8 @@ class Prepared:
         Cells of each segmentation, coarse levels drawn.
     first
         The column that colours the cells first, None: outlines only.
+    columns
+        Names of the columns that they can be coloured by.
     regions
         As `Session.regions` gives them.
     """
@@ -47,10 +49,16 @@ class Prepared:
     overview: tuple[Any, float, tuple[float, float]] | None
     rasters: Mapping[str, CellRaster]
     first: Read | None
+    columns: frozenset[str]
     regions: Any
 
     @classmethod
-    def of(cls, session: Session, column: str | None = "") -> Prepared:
+    def of(
+        cls,
+        session: Session,
+        column: str | None = "",
+        known: frozenset[str] | None = None,
+    ) -> Prepared:
         """Read what a Scene needs.
 
         Parameters
@@ -58,7 +66,10 @@ class Prepared:
         session
             Of the sample.
         column
-            That colours the cells first; "": chosen; None: none.
+            That colours the cells first, if it is there; "": chosen; None: none.
+        known
+            Columns of the version before: cell types or domains that are none of them have just
+            been computed, and are shown first. None: there is no version before.
         """
         source = session.source
         frame = Frame.of(source.um_per_px)
@@ -70,14 +81,18 @@ class Prepared:
         for name in names:
             rasters[name] = CellRaster(session.outlines(name), extent)
             rasters[name].prepare(first_view=True)
-        first = None
-        if names and column is not None:
-            chosen = column or first_column(session, names[0])
-            first = None if chosen is None else read(session, Wish(chosen, names[0]))
+        first, columns = None, frozenset[str]()
+        if names:
+            columns = frozenset(one.name for one in session.columns(names[0]))
+            best = first_column(session, names[0])
+            if column == "" or (known is not None and best is not None and best not in known):
+                column = best
+            if column is not None:
+                first = read_if_there(session, Wish(column, names[0]))
         for raster in rasters.values():
             extent = _joined(extent, raster.box)
         regions = session.regions()
-        return cls(frame, extent, image, slide, overview, rasters, first, regions)
+        return cls(frame, extent, image, slide, overview, rasters, first, columns, regions)
 
 
 def _extent(image: Pyramid | None, overview: Any) -> Box:

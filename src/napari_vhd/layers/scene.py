@@ -236,11 +236,14 @@ class Scene(Following):
 
     def _on_reloaded(self) -> None:
         """Show what is computed now: other cells, perhaps."""
-        column = self._coloring.column
+        column = self._coloring.column or ""
+        known = self._prepared.columns
 
         def ask() -> None:
-            make = Prepared.of
-            self.tasks.ask("reload", lambda: make(self.session, column or ""), self._rebuild)
+            def make() -> Prepared:
+                return Prepared.of(self.session, column, known)
+
+            self.tasks.ask("reload", make, self._rebuild)
 
         self.tasks.soon(ask)
 
@@ -257,8 +260,14 @@ class Scene(Following):
         yield from self._stack.leave()
 
     def _begin_again(self, making: Making) -> None:
-        """Show what is computed now, as the version before was shown."""
-        state = state_of(self)
+        """Show what is computed now, as the version before was shown.
+
+        Cells are coloured by what is new, where that is cell types or domains.
+        """
+        state, prepared = state_of(self), making.prepared
+        new = prepared.columns - self._prepared.columns
+        if prepared.first is not None and prepared.first.wish.column in new:
+            del state["coloring"]
         self.end_paint()
         self.comparison.end()
         self._stack.clear()
