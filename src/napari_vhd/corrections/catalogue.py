@@ -86,7 +86,7 @@ def column_of(name: str, values: pd.Series) -> Column | None:
         kind = NUMBER
     else:
         return None
-    title, unit = _title(name)
+    title, unit = title_of(name)
     return Column(name, kind, title, unit, _group(name))
 
 
@@ -111,7 +111,8 @@ def codes_of(values: pd.Series) -> tuple[np.ndarray[Any, Any], tuple[str, ...]]:
     return codes, names
 
 
-def _title(name: str) -> tuple[str, str]:
+def title_of(name: str) -> tuple[str, str]:
+    """Give the title and unit of a column for a reader."""
     if name in _TITLES:
         return _TITLES[name]
     if match := _DOMAINS.match(name):

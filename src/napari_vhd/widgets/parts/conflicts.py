@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
+from napari_vhd.corrections.catalogue import title_of
+
 from .entry_text import when
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def lost_of(frame: pd.DataFrame) -> tuple[Lost, ...]:
         Lost(
             str(row.cell_id),
             str(row.entry_id),
-            f"{row.author}: {row.after}" + (f" ({row.column})" if row.column else ""),
+            f"{row.author}: {row.after}" + (f" ({title_of(row.column)[0]})" if row.column else ""),
             float(row.x),
             float(row.y),
         )
@@ -143,7 +145,8 @@ class ToDecide(QTreeWidget):
         for one in opinions:
             groups.setdefault((one.boundaries, one.what, one.cell_id), []).append(one)
         for (_, what, cell), group in groups.items():
-            head = QTreeWidgetItem([f"{cell}: {what}", f"{len(group)}", ""])
+            asked = title_of(what)[0] if group[0].is_label else what
+            head = QTreeWidgetItem([f"{cell}: {asked}", f"{len(group)}", ""])
             self.addTopLevelItem(head)
             for one in group:
                 shown = " (shown now)" if one.shown else ""

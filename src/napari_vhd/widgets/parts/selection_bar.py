@@ -36,6 +36,7 @@ class SelectionBar(QWidget):
         self.told.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.button = QToolButton()
         self.button.setText("Select")
+        self.button.setStyleSheet("padding-right: 14px")  # else the arrow lies on the text
         self.button.setToolTip("Select the cells of a region, of a label, or what a filter shows.")
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.menu = QMenu(self)
