@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
+import os
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from filelock import FileLock
+from run_copies import copy_run
 
 from napari_vhd.stages.stage import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from spatialdata import SpatialData
 
     from napari_vhd.runner.executor import Processes
+
+with suppress(ImportError):
+    # Loaded after OpenGL in software, it ends the process: both bring an LLVM.
+    import triton  # noqa: F401
 
 SAMPLE_ID = "demo"
 LONGEST = (
@@ -105,24 +111,48 @@ def make_sample(tmp_path: Path) -> MakeSample:
     return make
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the settings of whoever runs the tests out of them, and theirs as they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
+        yield
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Let the first of the test processes that asks for a folder fill it; the others wait."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder, whole = root / name, root / f"{name}.whole"
+    with FileLock(root / f"{name}.lock"):
+        if not whole.exists():
+            folder.mkdir()
+            make(folder)
+            whole.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a small simulated sample (600 px); treat it as read-only."""
     from napari_vhd.io.simulate import simulate
 
-    folder = tmp_path_factory.mktemp("simulated") / SAMPLE_ID
-    simulate(folder, size_px=600, sample_id=SAMPLE_ID)
-    return folder
+    def make(folder: Path) -> None:
+        simulate(folder / SAMPLE_ID, size_px=600, sample_id=SAMPLE_ID)
+
+    return made_once(tmp_path_factory, "simulated", make) / SAMPLE_ID
 
 
 @pytest.fixture(scope="session")
 def finished_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run folder of about 240 cells (see `made_run`); treat it as read-only."""
-    sys.path.append(str(Path(__file__).parent))
-    from made_run import make_run
+    """A finished run folder of about 240 cells (`make_known_run`); treat it as read-only."""
+    from napari_vhd.runner.known_run import make_known_run
 
-    parent = tmp_path_factory.mktemp("runs")
-    return make_run(simulated, parent, RecordedReport(), SerialExecutor())
+    runs = made_once(tmp_path_factory, "known", lambda folder: make_known_run(simulated, folder))
+    # One for each test process: a ledger that another has open shows in the folder.
+    (made,) = runs.iterdir()
+    return copy_run(made, tmp_path_factory.mktemp("runs") / made.name)
 
 
 @pytest.fixture(scope="module")
@@ -139,5 +169,5 @@ def beside() -> Iterator[Processes]:
 def reviewed_run(finished_run: Path, tmp_path: Path) -> Path:
     """A copy of `finished_run` to correct, for one test alone; its ledger is empty."""
     copy = tmp_path / finished_run.name
-    shutil.copytree(finished_run, copy, symlinks=True)
+    copy_run(finished_run, copy)
     return copy

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 
 import pytest
+from run_copies import copy_run
 
 from napari_vhd import Session, cli, keys
 
@@ -77,7 +77,7 @@ def test_an_altered_ledger_is_told_and_what_is_before_kept(corrected, call):
 
 def test_merge_takes_in_a_copy_that_went_its_own_way(corrected, call, tmp_path):
     copy = tmp_path / "copy"
-    shutil.copytree(corrected, copy, symlinks=True)
+    copy_run(corrected, copy)
     with Session.open(copy, author="cd") as session:
         session.relabel(session.cells.obs_names[7], TYPE, "Unsure")
     assert call(corrected, "merge", copy)[:2] == (0, "1 corrections taken in\n")

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import psutil
 import pytest
 import spatialdata
 import yaml
+from run_copies import copy_run
 
 from napari_vhd import keys
 from napari_vhd.io.store import RunStore
@@ -123,7 +123,7 @@ def test_a_kill_at_any_moment_of_a_stage_loses_nothing(
     config = finished.parent.parent / "config.yaml"
     chance = random.Random(stage)
     run_dir = tmp_path / finished.name
-    shutil.copytree(finished, run_dir, symlinks=True)
+    copy_run(finished, run_dir)
     seconds = json.loads((run_dir / keys.RUN_FILE).read_text())["stages"][stage]["seconds"]
     before = RunStore.open(run_dir)
     done, version = before.done(), before.version()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import socket
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import pandas as pd
 import pytest
 import shapely
 import yaml
+from run_copies import copy_run
 
 from napari_vhd import RunConfig, Session, keys
 from napari_vhd.exceptions import BadInputError
@@ -228,7 +228,7 @@ def test_a_second_run_does_nothing_and_says_so(finished, sample, monkeypatch, ca
 
 def test_a_changed_parameter_runs_what_depends_on_it(finished, sample, tmp_path):
     copy = tmp_path / finished.name
-    shutil.copytree(finished, copy, symlinks=True)
+    copy_run(finished, copy)
     config = configure(sample, smoothing=False)
     kept = {name: config.marker_genes[name] for name in ("Tumor", "Fibroblasts")}
     config = replace(config, marker_genes=kept)
@@ -248,16 +248,32 @@ def test_a_changed_parameter_runs_what_depends_on_it(finished, sample, tmp_path)
     assert scores == {"score_Tumor.png", "score_Fibroblasts.png"}
 
 
+def test_kept_boundaries_give_the_same_cells_and_counts(finished, sample, tmp_path):
+    copy = copy_run(finished, tmp_path / finished.name)
+    run_config(configure(sample, boundaries=str(finished)), run_dir=copy, until="qc")
+    status = {step.stage: step.status for step in status_of(copy)}
+    assert status["boundaries"] == status["qc"] == "done"
+    with Session.open(copy) as session:
+        cells = session.cells
+    original = tables(finished)
+    counts = pd.DataFrame(cells.X.toarray(), cells.obs_names, cells.var_names)
+    pd.testing.assert_frame_equal(counts, original["counts"])
+    assert {"kept", "area_um2"} <= set(cells.obs)
+    pd.testing.assert_frame_equal(cells.obs, original["cells"][cells.obs.columns])
+
+
+@pytest.mark.slow
 def test_a_kept_proseg_result_gives_identical_tables(finished, sample):
     again = tables(run_config(configure(sample, boundaries=str(finished)))[0])
     original = tables(finished)
     for name, frame in again.items():
+        assert set(frame) == set(original[name])
         pd.testing.assert_frame_equal(frame, original[name][frame.columns])
 
 
 def test_a_session_goes_on_from_python(finished, tmp_path):
     copy = tmp_path / finished.name
-    shutil.copytree(finished, copy, symlinks=True)
+    copy_run(finished, copy)
     with Session.open(copy, author="ab") as session:
         session.configure(pct_mito=8)
         session.run(until="qc")
@@ -303,7 +319,8 @@ def test_nuclei_do_not_depend_on_where_patches_are_computed(sample):
         )
 
 
-def test_two_samples_share_domains(sample, tmp_path):
+@pytest.mark.slow
+def test_two_samples_share_domains(tmp_path):
     from napari_vhd.io.simulate import simulate
 
     for seed, name in enumerate("AB"):

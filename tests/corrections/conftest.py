@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
+from run_copies import copy_run
 
 from napari_vhd import Session, keys
 from napari_vhd.corrections import ledger
@@ -111,7 +111,7 @@ def lost_run(
     Two were labelled with a third, as one correction; one was redrawn.
     """
     run = tmp_path_factory.mktemp("lost") / finished_run.name
-    shutil.copytree(finished_run, run, symlinks=True)
+    copy_run(finished_run, run)
     with Session.open(run, author="ab") as session:
         ids = session.outlines(keys.PROSEG).live_ids()
         first, second, drawn, found = ids[0], ids[40], ids[80], ids[120]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-import shutil
 from typing import Any
 
 import numpy as np
 import pytest
+from run_copies import copy_run
 
 from napari_vhd import Session, keys
 from napari_vhd.exceptions import BadInputError
@@ -21,7 +21,7 @@ from napari_vhd.stages import aggregation, counting
 def shared_run(finished_run, tmp_path, make_sample) -> Any:
     """A run folder whose cells overlap, counted with `no_overlap`."""
     run_dir = tmp_path / "shared"
-    shutil.copytree(finished_run, run_dir, symlinks=True)
+    copy_run(finished_run, run_dir)
     store = RunStore.open(run_dir)
     with quiet():
         sample = make_sample(store.sdata(), id=store.sample_id)

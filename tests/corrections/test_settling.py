@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import io
-import shutil
 
 import pytest
+from run_copies import copy_run
 
 from napari_vhd import Session, keys
 from napari_vhd.corrections import damage, exchange
@@ -24,7 +24,7 @@ TYPE = keys.TYPE_DOMAIN
 def reviewed_run(lost_run, tmp_path):
     """A run with three cells lost, for one test alone."""
     copy = tmp_path / lost_run[0].name
-    shutil.copytree(lost_run[0], copy, symlinks=True)
+    copy_run(lost_run[0], copy)
     return copy
 
 
@@ -113,7 +113,7 @@ def test_a_decision_is_there_after_reopening_and_in_a_later_segmentation(reviewe
 def test_decisions_of_two_people_come_together(reviewed_run, lost, tmp_path):
     first, second, drawn = lost
     apart = tmp_path / "apart"
-    shutil.copytree(reviewed_run, apart, symlinks=True)
+    copy_run(reviewed_run, apart)
     for run, author, cell in ((reviewed_run, "ab", first), (apart, "cd", second)):
         with Session.open(run, author=author) as session:
             to = session.outlines(keys.PROSEG).live_ids()[10]

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,12 +13,18 @@ from napari_vhd.io import rctd_tables
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from types import ModuleType
 
-with warnings.catch_warnings():
-    # torch deprecates torch.jit.script, which rctd calls on import.
-    warnings.simplefilter("ignore", FutureWarning)
-    likelihood = pytest.importorskip("rctd._likelihood")
-    from rctd._sigma import SIGMA_ALL
+pytestmark = pytest.mark.skipif(find_spec("rctd") is None, reason="needs rctd")
+
+
+@pytest.fixture(scope="module")
+def likelihood() -> ModuleType:
+    """RCTD's own module."""
+    with warnings.catch_warnings():
+        # torch deprecates torch.jit.script, which rctd calls on import.
+        warnings.simplefilter("ignore", FutureWarning)
+        return import_module("rctd._likelihood")
 
 
 def _silent(_done: float, _total: float, _what: str) -> None:
@@ -30,41 +38,47 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def few_means(monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+def few_means(likelihood: ModuleType, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
     """Every 60th of RCTD's means: the whole grid takes half a minute."""
     means = likelihood.build_x_vals()[::60].copy()
     monkeypatch.setattr(likelihood, "build_x_vals", lambda: means)
     return means
 
 
-def _reference(sigma: int, counts: list[int], means: np.ndarray) -> np.ndarray:
+def _reference(
+    likelihood: ModuleType, sigma: int, counts: list[int], means: np.ndarray
+) -> np.ndarray:
     single = [likelihood._get_q_single(means, k, sigma / 100) for k in counts]
     return np.log(np.maximum(single, 1e-300))
 
 
 @pytest.mark.parametrize("sigma", [10, 28, 100, 200])
-def test_tables_equal_rctds_own_function(sigma: int, few_means: np.ndarray) -> None:
+def test_tables_equal_rctds_own_function(
+    likelihood: ModuleType, sigma: int, few_means: np.ndarray
+) -> None:
     tables = rctd_tables.compute(130, (sigma, 50), _silent)
     counts = [0, 1, 5, 63, 64, 65, 127, 128, 132]
-    own = _reference(sigma, counts, few_means)
+    own = _reference(likelihood, sigma, counts, few_means)
     np.testing.assert_allclose(tables[f"Q_{sigma}"][counts], own, rtol=0, atol=1e-11)
 
 
-def test_tables_equal_rctds_own_matrix(few_means: np.ndarray) -> None:
+def test_tables_equal_rctds_own_matrix(likelihood: ModuleType, few_means: np.ndarray) -> None:
     tables = rctd_tables.compute(2, (100,), _silent)
     own = likelihood.compute_q_matrix(1.0, few_means, 2)
     assert tables["Q_100"].shape == own.shape
     np.testing.assert_allclose(tables["Q_100"], own, rtol=0, atol=1e-11)
 
 
-def test_largest_counts_are_as_exact(few_means: np.ndarray) -> None:
+def test_largest_counts_are_as_exact(likelihood: ModuleType, few_means: np.ndarray) -> None:
     counts = [998, 1002]
-    own = _reference(40, counts, few_means)
+    own = _reference(likelihood, 40, counts, few_means)
     tables = rctd_tables.compute(1000, (40,), _silent)
     np.testing.assert_allclose(tables["Q_40"][counts], own, rtol=0, atol=1e-10)
 
 
-def test_every_noise_level_rctd_may_choose_is_made() -> None:
+def test_every_noise_level_rctd_may_choose_is_made(likelihood: ModuleType) -> None:
+    from rctd._sigma import SIGMA_ALL
+
     assert list(rctd_tables.SIGMAS) == list(SIGMA_ALL)
 
 
@@ -74,7 +88,7 @@ def test_tables_reach_the_largest_count_or_rctds_cap(count: int, k_val: int) -> 
 
 
 def test_tables_are_made_once_and_read_by_rctd(
-    few_means: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    likelihood: ModuleType, few_means: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps: list[tuple[float, float, str]] = []
     made = rctd_tables.tables_for(7, lambda *step: steps.append(step))

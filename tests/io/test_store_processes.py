@@ -127,7 +127,7 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
 
 
 def test_killed_while_publishing_nothing_finished_is_lost(store: RunStore, processes) -> None:
-    kill_while_publishing(store.run_dir, processes, kills=15, seed=1)
+    kill_while_publishing(store.run_dir, processes, kills=8, seed=1)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from napari.components import ViewerModel
 
-from napari_vhd.layers import Scene
+from napari_vhd.layers import Scene, metadata
 from napari_vhd.session import Session
 
 if TYPE_CHECKING:
@@ -24,8 +24,12 @@ def session(reviewed_run: Path) -> Iterator[Session]:
 
 
 @pytest.fixture
-def scene(session: Session) -> Iterator[Scene]:
-    """The sample's layers in napari's model of a viewer; everything happens at once."""
+def scene(session: Session, monkeypatch: pytest.MonkeyPatch) -> Iterator[Scene]:
+    """The sample's layers in napari's model of a viewer; everything happens at once.
+
+    What napari-spatialdata's widgets would read is left out, as of a large sample.
+    """
+    monkeypatch.setattr(metadata, "MOST_CELLS", 0)
     viewer = ViewerModel()
     made = Scene(viewer, session)
     # A Scene does not keep its viewer alive.

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
+import napari
 import numpy as np
 import pytest
+from napari_app import own_app
+from qtpy.QtWidgets import QApplication
+from run_copies import copy_run
 
 from napari_vhd import keys
 from napari_vhd.layers import Scene, metadata
 from napari_vhd.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 # What napari-spatialdata and the libraries below it warn of among themselves.
@@ -22,14 +27,36 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(scope="module")
+def shown(
+    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Scene]:
+    """A sample in one window for all tests of this file: napari takes long to start."""
+    folder = tmp_path_factory.mktemp("shown")
+    run = copy_run(finished_run, folder / finished_run.name)
+    with own_app(), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
+        viewer = napari.Viewer(show=False)
+        session = Session.open(run, author="ab")
+        made = Scene(viewer, session)
+        yield made
+        made.close()
+        session.close()
+        viewer.close()
+        del viewer, made
+        QApplication.processEvents()
+        gc.collect()
+
+
 @pytest.fixture
-def scene(make_napari_viewer: Callable[..., Any], reviewed_run: Path) -> Iterator[Scene]:
-    viewer = make_napari_viewer()
-    session = Session.open(reviewed_run, author="ab")
-    made = Scene(viewer, session)
-    yield made
-    made.close()
-    session.close()
+def scene(shown: Scene) -> Iterator[Scene]:
+    shown.color_by(keys.TYPE_DOMAIN)
+    yield shown
+    shown.viewer.layers.selection.clear()
+    # What the test put into the window goes with its connections.
+    for dock in list(shown.viewer.window.dock_widgets.values()):
+        shown.viewer.window.remove_dock_widget(dock)
+    shown.show_shapes(keys.PROSEG, False)
 
 
 def _widget(scene: Scene, kind: str) -> Any:

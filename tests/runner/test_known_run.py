@@ -15,35 +15,20 @@ from napari_vhd.runner import known_run
 from napari_vhd.runner.run import status_of
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a small demo."""
-    folder = tmp_path_factory.mktemp("demo")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(known_run, "SIZE_PX", 600)
-        known_run.make_demo(folder)
-    return folder
+def test_every_stage_of_the_demo_is_done(finished_run: Path) -> None:
+    assert {step.status for step in status_of(finished_run)} == {"done"}
 
 
-@pytest.fixture
-def run(demo: Path) -> Path:
-    return next((demo / "runs").iterdir())
-
-
-def test_every_stage_of_the_demo_is_done(run: Path) -> None:
-    assert {step.status for step in status_of(run)} == {"done"}
-
-
-def test_what_is_known_and_not_computed_is_said_to_be(run: Path) -> None:
-    stages = json.loads((run / keys.RUN_FILE).read_text())["stages"]
+def test_what_is_known_and_not_computed_is_said_to_be(finished_run: Path) -> None:
+    stages = json.loads((finished_run / keys.RUN_FILE).read_text())["stages"]
     known = {name for name, record in stages.items() if known_run.NOTICE in record["notices"]}
     real = {"read", "region", "patches", "aggregation", "qc"}
     assert set(stages) - known == real
 
 
-def test_labels_are_the_truth_of_each_cell(demo: Path, run: Path) -> None:
-    truth = gpd.read_parquet(demo / "sample" / "truth" / "cells.parquet")
-    table = RunStore.open(run).sdata()[keys.CELLS]
+def test_labels_are_the_truth_of_each_cell(simulated: Path, finished_run: Path) -> None:
+    truth = gpd.read_parquet(simulated / "truth" / "cells.parquet")
+    table = RunStore.open(finished_run).sdata()[keys.CELLS]
     numbers = [int(name[1:]) - 1 for name in table.obs_names]
     kept = table.obs[keys.KEPT].to_numpy(bool)
     types = truth["cell_type"].astype(str).to_numpy()[numbers]
@@ -56,21 +41,21 @@ def test_labels_are_the_truth_of_each_cell(demo: Path, run: Path) -> None:
     assert not np.diff(graph.indptr)[~kept].any()
 
 
-def test_the_demo_is_made_once_and_an_interrupted_one_again(
-    demo: Path, run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_demo_is_made_again_and_a_made_one_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert known_run.make_demo(demo) == run
     monkeypatch.setattr(known_run, "SIZE_PX", 600)
-    said: list[str] = []
 
     def stop(text: str) -> None:
-        said.append(text)
         if text == "Region":
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         known_run.make_demo(tmp_path, stop)
     assert not (tmp_path / "runs").exists()
-    again = known_run.make_demo(tmp_path)
-    assert (again / keys.RUN_FILE).is_file()
-    assert RunStore.open(again).config().paths.processed == str(tmp_path / "runs")
+    run = known_run.make_demo(tmp_path)
+    assert (run / keys.RUN_FILE).is_file()
+    assert RunStore.open(run).config().paths.processed == str(tmp_path / "runs")
+    said: list[str] = []
+    assert known_run.make_demo(tmp_path, said.append) == run
+    assert said == []

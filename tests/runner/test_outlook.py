@@ -59,7 +59,7 @@ def test_a_run_folder_tells_what_is_done_and_what_came_out(finished_run: Path) -
     assert stardist.record is not None
     assert "nuclei" in stardist.record.numbers
     assert outlook.of("region").status == "done"
-    assert outlook.of("rctd").status in ("missing", "left out")
+    assert outlook.of("boundaries").status == "left out"
 
 
 def test_a_changed_parameter_makes_stale_what_hangs_on_it(finished_run: Path) -> None:

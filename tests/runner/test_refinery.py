@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import geopandas as gpd
 import numpy as np
 import psutil
 import pytest
@@ -12,24 +11,17 @@ import shapely
 from spatialdata import SpatialData
 
 from napari_vhd import keys
-from napari_vhd.config import RunConfig
-from napari_vhd.corrections import ledger
 from napari_vhd.exceptions import BadInputError, CancelledError, MissingEngineError
 from napari_vhd.io import frames, proseg_binary
-from napari_vhd.io.publishing import Provenance
-from napari_vhd.io.store import RunStore
 from napari_vhd.io.visium_hd import quiet
-from napari_vhd.parameters import RegionParameters
 from napari_vhd.session import Session
-from napari_vhd.stages import aggregation, region
+from napari_vhd.stages import aggregation
 from napari_vhd.stages.counting import Rule
-from napari_vhd.stages.stage import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CROP = (0.0, 0.0, 600.0, 600.0)
 AREA = shapely.box(150, 150, 450, 450)
 FAST = {"burnin_samples": 10, "samples": 10, "hillclimb": 5}
 SECONDS = 240
@@ -46,44 +38,11 @@ def installed() -> bool:
 needs_proseg = pytest.mark.skipif(not installed(), reason="proseg is not installed: make venv")
 
 
-def publish(store: RunStore, stage: str, **elements: Any) -> None:
-    store.publish(stage, Outcome(elements=elements), Provenance())
-
-
 @pytest.fixture
-def session(simulated: Path, tmp_path: Path, make_sample: Any) -> Iterator[Session]:
-    """A run of a simulated sample with its true nuclei, and a cell around each."""
-    given = {"outs": simulated / "outs", "image": simulated / "tissue_image.tif"}
-    cropped = region.STAGE.run([make_sample(region=CROP, **given)], RegionParameters())[0]
-    sdata = SpatialData.init_from_elements(dict(cropped.elements))
-    truth = gpd.read_parquet(simulated / "truth" / "nuclei.parquet")
-    outlines = truth[truth.within(shapely.box(*CROP))].geometry.to_numpy()
-    names = [f"{number:06d}" for number in range(1, len(outlines) + 1)]
-    nuclei = gpd.GeoDataFrame(geometry=outlines, index=[f"n{name}" for name in names])
-    cells = gpd.GeoDataFrame(
-        {keys.NUCLEUS_ID: nuclei.index.to_numpy()},
-        geometry=shapely.buffer(outlines, 6),
-        index=[f"c{name}" for name in names],
-    )
-    with quiet():
-        sdata[keys.STARDIST] = frames.full_px_shapes(nuclei, sdata, "demo")
-        sdata[keys.PROSEG] = frames.full_px_shapes(cells, sdata, "demo")
-        rule = Rule.made(sdata[keys.PROSEG], keys.PROSEG, 0.0, no_overlap=False)
-        table, _ = aggregation.counted(sdata, "demo", rule)
-        config = RunConfig.from_dict(
-            {
-                "paths": {"spaceranger_outs": str(simulated / "outs")},
-                "samples": [{"id": "demo"}],
-                "params": {"proseg": FAST},
-            }
-        )
-        store = RunStore.create(tmp_path / "runs", "demo", config, "demo", simulated / "outs")
-        publish(store, "region", **cropped.elements)
-        publish(store, "stardist", **{keys.STARDIST: sdata[keys.STARDIST]})
-        publish(store, "proseg", **{keys.PROSEG: sdata[keys.PROSEG]})
-        publish(store, "aggregation", **{keys.CELLS: table})
-    ledger.create(store.run_dir / keys.LEDGER)
-    with Session.open(store.run_dir, author="ab") as opened:
+def session(reviewed_run: Path) -> Iterator[Session]:
+    """A sample with its true nuclei and cells."""
+    with Session.open(reviewed_run, author="ab") as opened:
+        opened.configure(proseg=FAST)
         yield opened
 
 

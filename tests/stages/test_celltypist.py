@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,8 +19,10 @@ if TYPE_CHECKING:
 
     import anndata as ad
 
-pytest.importorskip("celltypist")
-pytestmark = pytest.mark.tools
+pytestmark = [
+    pytest.mark.tools,
+    pytest.mark.skipif(find_spec("celltypist") is None, reason="needs celltypist"),
+]
 
 TYPES = ("A/B", "C cells", "D", "E")
 

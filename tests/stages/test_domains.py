@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from napari_vhd.stages.stage import Outcome, Sample
 
-pytest.importorskip("novae")
+pytestmark = pytest.mark.skipif(find_spec("novae") is None, reason="needs novae")
 
 TRAINED = DomainsParameters(novae_model=None, novae_max_epochs=3, domain_range=(4, 6), seed=5)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -15,7 +16,7 @@ from napari_vhd.stages import flashdeconv
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("flashdeconv")
+pytestmark = pytest.mark.skipif(find_spec("flashdeconv") is None, reason="needs flashdeconv")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from napari_vhd.stages.stage import Outcome
 
-pytest.importorskip("novae")
+pytestmark = pytest.mark.skipif(find_spec("novae") is None, reason="needs novae")
 
 
 def connected(make_sample: Any, table: AnnData, name: str = "table", **given: Any) -> Outcome:

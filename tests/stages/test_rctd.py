@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import anndata as ad
@@ -18,7 +19,7 @@ from napari_vhd.stages.bins import fitted_bins
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytest.importorskip("rctd")
+pytestmark = pytest.mark.skipif(find_spec("rctd") is None, reason="needs rctd")
 
 
 @pytest.fixture

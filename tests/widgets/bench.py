@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import quick_stages
 from qtpy.QtCore import QTimer
+from run_copies import copy_run
 
 from napari_vhd.config import RunConfig
 from napari_vhd.layers import Scene
 from napari_vhd.session import Session
 from napari_vhd.widgets.current import current_of
+from napari_vhd.widgets.parts.dispatch import dispatcher
 
 LONG = 60_000
 
@@ -42,7 +43,7 @@ class OpenSession:
 def open_session(viewer: Any, path: Path) -> Session:
     """Open a sample in a viewer."""
     session = Session.open(path, author="ab")
-    current_of(viewer).scene = Scene(viewer, session)
+    current_of(viewer).scene = Scene(viewer, session, dispatch=dispatcher())
     return session
 
 
@@ -66,7 +67,7 @@ def configured(simulated: Path, processed: Path) -> RunConfig:
 def copied(run: Path, folder: Path) -> Path:
     """A run folder of one test alone."""
     target = folder / run.name
-    shutil.copytree(run, target, symlinks=True)
+    copy_run(run, target)
     return target
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from sitting import Sitting, one_sitting
 
+from napari_vhd.layers import metadata
 from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
@@ -59,9 +60,13 @@ class Opened:
 
 @pytest.fixture
 def opened(
-    make_napari_viewer: Callable[..., Viewer], reviewed_run: Path, qtbot: QtBot
+    make_napari_viewer: Callable[..., Viewer],
+    reviewed_run: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Opened]:
     """A sample of about 240 cells, open in a viewer that is not shown."""
+    monkeypatch.setattr(metadata, "MOST_CELLS", 0)  # nothing is read for napari-spatialdata
     viewer = make_napari_viewer(show=True)
     session = Session.open(reviewed_run, author="ab")
     scene = Scene(viewer, session)

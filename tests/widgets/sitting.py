@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from napari.utils.interactions import (
 from napari_app import own_app
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
+from run_copies import copy_run
 
 from napari_vhd.corrections.correction import SWITCHES
 from napari_vhd.layers.corrector import corrector_of
@@ -51,7 +51,7 @@ def one_sitting(run: Path, folder: Path) -> Iterator[Sitting]:
     import napari
 
     here = folder / run.name
-    shutil.copytree(run, here, symlinks=True)
+    copy_run(run, here)
     with own_app(), pytest.MonkeyPatch.context() as patch:
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
@@ -92,7 +92,7 @@ class Sitting:
     def begin(self, bot: QtBot) -> Sitting:
         """Begin a test."""
         self.bot = bot
-        self.settle()
+        self.color()
         self.before = len(self.session.entries())
         return self
 
@@ -113,6 +113,11 @@ class Sitting:
                 self.session.revert(entry.entry_id)
         for layer in [one for one in self.viewer.layers if one not in self.scene.layers]:
             self.viewer.layers.remove(layer)
+        self.settle()
+        self.color()
+
+    def color(self) -> None:
+        """Show the column that is corrected."""
         self.settle()
         self.scene.color_by(COLUMN, CELLS)
         self.bot.waitUntil(lambda: self.scene.coloring.column == COLUMN, timeout=LONG)

@@ -9,6 +9,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QColorDialog
+from window import Window, one_window
 
 from napari_vhd import keys
 from napari_vhd.session import Session
@@ -17,31 +18,49 @@ from napari_vhd.widgets.legend import LegendDock
 from napari_vhd.widgets.parts.category_table import Column
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
-    from conftest import Opened
     from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+    from qtpy.QtWidgets import QApplication
 
 
-def click(opened: Opened, dock: LegendDock, name: str, column: Column) -> None:
+def click(opened: Window, dock: LegendDock, name: str, column: Column) -> None:
     """Click a cell of the table, as a person does."""
-    table = dock.table
-    row = [one.key for one in table.rows_model.rows].index(name)
-    index = table.rows_model.index(row, column)
-    table.scrollTo(index)
-    place = table.visualRect(index).center()
-    opened.bot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    row = [one.key for one in dock.table.rows_model.rows].index(name)
+    opened.click_cell(dock.table, row, column)
 
 
 def row_of(dock: LegendDock, name: str) -> Any:
     return next(row for row in dock.table.rows_model.rows if row.key == name)
 
 
+@pytest.fixture(scope="module")
+def window(
+    qapp: QApplication, finished_run: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Window]:
+    yield from one_window(LegendDock, finished_run, tmp_path_factory.mktemp("window"))
+
+
 @pytest.fixture
-def dock(opened: Opened) -> LegendDock:
-    made = opened.dock(LegendDock)
-    opened.viewer.window._qt_window.resize(1280, 800)
-    return made
+def opened(window: Window, qtbot: QtBot) -> Iterator[Window]:
+    """A sample of about 240 cells, coloured by its cell types."""
+    window.bot = qtbot
+    window.settle()
+    window.scene.color_by(keys.TYPE_DOMAIN)
+    qtbot.waitUntil(lambda: window.scene.coloring.column == keys.TYPE_DOMAIN, timeout=20_000)
+    window.settle()
+    yield window
+    window.click(window.dock.show_all)
+    if window.dock.computed.isChecked():
+        window.click(window.dock.computed)
+    window.clear()
+
+
+@pytest.fixture
+def dock(opened: Window) -> LegendDock:
+    return opened.dock
 
 
 def test_nothing_open_says_what_to_do(make_napari_viewer: Callable[..., Viewer]) -> None:
@@ -50,9 +69,7 @@ def test_nothing_open_says_what_to_do(make_napari_viewer: Callable[..., Viewer])
     dock.close()
 
 
-def test_the_legend_counts_what_the_session_holds(opened: Opened, dock: LegendDock) -> None:
-    opened.scene.color_by(keys.TYPE_DOMAIN)
-    opened.settle(dock)
+def test_the_legend_counts_what_the_session_holds(opened: Window, dock: LegendDock) -> None:
     labels = opened.session.labels(keys.PROSEG, keys.TYPE_DOMAIN)
     counted = dict(zip(labels.names, np.bincount(labels.codes[labels.codes >= 0]), strict=False))
     shown = {row.key: row.count for row in dock.table.rows_model.rows if row.named}
@@ -60,7 +77,7 @@ def test_the_legend_counts_what_the_session_holds(opened: Opened, dock: LegendDo
     assert [row.color for row in dock.table.rows_model.rows if row.named] == list(labels.colors)
 
 
-def test_columns_are_found_by_typing_a_part_of_their_name(opened: Opened, dock: LegendDock) -> None:
+def test_columns_are_found_by_typing_a_part_of_their_name(opened: Window, dock: LegendDock) -> None:
     field = dock.column.lineEdit()
     field.selectAll()
     opened.bot.keyClicks(field, "5 dom")
@@ -69,19 +86,19 @@ def test_columns_are_found_by_typing_a_part_of_their_name(opened: Opened, dock: 
     popup = completer.popup()
     place = popup.visualRect(completer.completionModel().index(0, 0)).center()
     opened.bot.mouseClick(popup.viewport(), Qt.MouseButton.LeftButton, pos=place)
-    opened.settle(dock)
+    opened.settle()
     assert opened.scene.coloring.column == keys.domains(5)
     assert dock.column.current() == keys.domains(5)
 
 
 def test_a_gene_colours_by_its_counts_and_another_word_is_refused(
-    opened: Opened, dock: LegendDock
+    opened: Window, dock: LegendDock
 ) -> None:
     gene = opened.session.genes()[3]
     opened.bot.keyClicks(dock.gene, gene.lower())
     opened.bot.keyClick(dock.gene, Qt.Key.Key_Return)
-    opened.settle(dock)
-    assert opened.scene.coloring.column == f"gene:{gene}"
+    opened.bot.waitUntil(lambda: opened.scene.coloring.column == f"gene:{gene}", timeout=20_000)
+    opened.settle()
     assert dock.numbers.isVisibleTo(dock)
     dock.gene.clear()
     opened.bot.keyClicks(dock.gene, "no such gene")
@@ -90,9 +107,7 @@ def test_a_gene_colours_by_its_counts_and_another_word_is_refused(
     assert opened.scene.coloring.column == f"gene:{gene}"
 
 
-def test_eye_and_solo_hide_and_show_categories(opened: Opened, dock: LegendDock) -> None:
-    opened.scene.color_by(keys.TYPE_DOMAIN)
-    opened.settle(dock)
+def test_eye_and_solo_hide_and_show_categories(opened: Window, dock: LegendDock) -> None:
     first, second = [row.key for row in dock.table.rows_model.rows][:2]
     click(opened, dock, first, Column.EYE)
     assert not row_of(dock, first).visible
@@ -104,23 +119,19 @@ def test_eye_and_solo_hide_and_show_categories(opened: Opened, dock: LegendDock)
     assert all(row.visible for row in dock.table.rows_model.rows)
 
 
-def test_the_table_is_worked_by_keyboard(opened: Opened, dock: LegendDock) -> None:
-    opened.scene.color_by(keys.TYPE_DOMAIN)
-    opened.settle(dock)
+def test_the_table_is_worked_by_keyboard(opened: Window, dock: LegendDock) -> None:
     dock.table.setCurrentIndex(dock.table.rows_model.index(0, Column.EYE))
     opened.bot.keyClick(dock.table, Qt.Key.Key_Space)
     assert not dock.table.rows_model.rows[0].visible
 
 
-def test_a_chosen_colour_is_drawn_and_kept(opened: Opened, dock: LegendDock) -> None:
-    opened.scene.color_by(keys.TYPE_DOMAIN)
-    opened.settle(dock)
+def test_a_chosen_colour_is_drawn_and_kept(opened: Window, dock: LegendDock) -> None:
     name = dock.table.rows_model.rows[0].key
     click(opened, dock, name, Column.COLOR)
     dialog = dock.findChild(QColorDialog)
     dialog.setCurrentColor(QColor("#123456"))
     dialog.accept()
-    opened.settle(dock)
+    opened.settle()
     assert row_of(dock, name).color == "#123456"
     run = opened.session.run_dir
     with Session.open(run, author="cd") as again:
@@ -128,9 +139,9 @@ def test_a_chosen_colour_is_drawn_and_kept(opened: Opened, dock: LegendDock) -> 
         assert labels.colors[labels.names.index(name)] == "#123456"
 
 
-def test_numbers_have_limits_colours_and_a_filter(opened: Opened, dock: LegendDock) -> None:
+def test_numbers_have_limits_colours_and_a_filter(opened: Window, dock: LegendDock) -> None:
     opened.scene.color_by("n_counts")
-    opened.settle(dock)
+    opened.settle()
     low, high = dock.numbers.only.bounds
     values = opened.session.numbers(keys.PROSEG, "n_counts").values
     assert (low, high) == pytest.approx((np.nanmin(values), np.nanmax(values)), abs=1)
@@ -151,7 +162,7 @@ def test_numbers_have_limits_colours_and_a_filter(opened: Opened, dock: LegendDo
 
 
 def test_outlines_have_an_eye_a_colour_and_opacity_for_each_segmentation(
-    opened: Opened, dock: LegendDock
+    opened: Window, dock: LegendDock
 ) -> None:
     assert set(dock.outlines.rows) == {keys.PROSEG, keys.STARDIST}
     row = dock.outlines.rows[keys.STARDIST]
@@ -166,29 +177,27 @@ def test_outlines_have_an_eye_a_colour_and_opacity_for_each_segmentation(
     assert "StarDist nuclei shapes" in names
 
 
-def test_a_correction_is_counted_at_once(opened: Opened, dock: LegendDock) -> None:
-    opened.scene.color_by(keys.TYPE_DOMAIN)
-    opened.settle(dock)
+def test_a_correction_is_counted_at_once(opened: Window, dock: LegendDock) -> None:
     labels = opened.session.labels(keys.PROSEG, keys.TYPE_DOMAIN)
     row = int(np.flatnonzero(labels.codes == 0)[0])
     cell = opened.session.outlines(keys.PROSEG).id_of(row)
     first, second = labels.names[:2]
     before = row_of(dock, first).count, row_of(dock, second).count
     opened.session.relabel([cell], keys.TYPE_DOMAIN, second)
-    opened.settle(dock)
+    opened.settle()
     assert (row_of(dock, first).count, row_of(dock, second).count) == (
         before[0] - 1,
         before[1] + 1,
     )
     dock.computed.click()
-    opened.settle(dock)
+    opened.settle()
     assert row_of(dock, first).count == before[0]
 
 
-def test_a_closed_sample_leaves_the_empty_state(opened: Opened, dock: LegendDock) -> None:
+def test_a_closed_sample_leaves_the_empty_state(opened: Window, dock: LegendDock) -> None:
     current_of(opened.viewer).scene = None
     assert dock.empty_sentence
     current_of(opened.viewer).scene = opened.scene
-    opened.settle(dock)
+    opened.settle()
     assert not dock.empty_sentence
     assert dock.table.rows_model.rows

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import gc
 import json
-import shutil
 from pathlib import Path  # noqa: TC003
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import QApplication
+from run_copies import copy_run
 
 from napari_vhd import keys
 from napari_vhd.io.view_file import read_view
@@ -73,7 +73,7 @@ def test_opening_shows_the_cells_and_tells_the_docks(
     scene = opened(viewer, reviewed_run, qtbot)
     assert told == [scene]
     assert {"H&E", "ProSeg cells", "StarDist nuclei outlines"} <= {x.name for x in viewer.layers}
-    assert scene.coloring.column == keys.TYPE_DOMAIN
+    assert scene.coloring.column == keys.TYPE_CELLTYPIST_PER_CELL
     opening_of(viewer).close()
     assert told == [scene, None]
     assert len(viewer.layers) == 0
@@ -224,7 +224,7 @@ def test_an_opened_scene_is_freed_when_the_next_one_opens(
     import weakref
 
     other = tmp_path / "other"
-    shutil.copytree(reviewed_run, other, symlinks=True)
+    copy_run(reviewed_run, other)
     gone = weakref.ref(opened(viewer, reviewed_run, qtbot))
     opened(viewer, other, qtbot)
 

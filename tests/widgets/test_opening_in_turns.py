@@ -68,7 +68,7 @@ def test_layers_come_one_by_one_the_tissue_first_and_docks_see_them_whole(
     # Until all are there nobody has it.
     assert {(shown, known) for _, shown, known in came} == {(None, None)}
     assert current.scene is scene_of(viewer) is found[0]
-    assert found[0].coloring.column == keys.TYPE_DOMAIN
+    assert found[0].coloring.column == keys.TYPE_CELLTYPIST_PER_CELL
     assert watch.longest_ms < MOST_MS
 
 

@@ -40,6 +40,8 @@ def shown(window: Window, qtbot: QtBot) -> Iterator[Window]:
     """A sample of about 240 cells and the dock."""
     window.bot = qtbot
     window.settle()
+    window.dock.column.choose(TYPES)
+    window.settle()
     yield window
     window.clear()
 

@@ -78,6 +78,16 @@ def new_sample(viewer, dock, qtbot, quick, simulated, tmp_path):
     return session
 
 
+@pytest.fixture
+def ready_sample(viewer, dock, qtbot, quick, finished_run, tmp_path):
+    """A run folder whose nuclei are to be found anew."""
+    session = open_session(viewer, copied(finished_run, tmp_path))
+    looked(dock, qtbot)
+    dock.control.change("min_area", 25.0)
+    qtbot.waitUntil(lambda: dock.control.outlook.of("stardist").status == "stale", timeout=LONG)
+    return session
+
+
 def accept_place(monkeypatch, asked: list) -> None:
     def accept(self):
         asked.append(self.place)
@@ -183,10 +193,9 @@ def test_a_run_never_freezes_the_window(
 
 
 def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
-    new_sample, dock, qtbot, monkeypatch
+    ready_sample, dock, qtbot, monkeypatch
 ):
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
-    accept_place(monkeypatch, [])
     control = dock.control
     dock.open_step(SEGMENTATION)
     panel = dock.panels[SEGMENTATION]
@@ -201,8 +210,8 @@ def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
 
     error = run_until_ended(dock, qtbot, start_and_cancel)
     assert "cancelled" in str(error)
-    qtbot.waitUntil(lambda: control.outlook.of("region").status == "done", timeout=LONG)
-    assert control.outlook.of("stardist").status == "missing"
+    qtbot.waitUntil(lambda: control.outlook.of("patches").status == "done", timeout=LONG)
+    assert control.outlook.of("stardist").status == "stale"
     assert panel.progress.isHidden()
     # News of that run that comes late is dropped.
     before = len(control.messages)
@@ -214,10 +223,9 @@ def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
 
 
 def test_a_failure_is_told_in_the_sentence_of_the_command_line(
-    new_sample, dock, qtbot, monkeypatch
+    ready_sample, dock, qtbot, monkeypatch
 ):
     monkeypatch.setenv("QUICK_FAIL", "stardist")
-    accept_place(monkeypatch, [])
     dock.open_step(SEGMENTATION)
     panel = dock.panels[SEGMENTATION]
     error = run_until_ended(dock, qtbot, panel.run_button.click)
@@ -230,11 +238,10 @@ def test_a_failure_is_told_in_the_sentence_of_the_command_line(
 
 
 def test_closing_during_a_run_asks_and_hiding_does_not(
-    new_sample, dock, viewer, qtbot, monkeypatch
+    ready_sample, dock, viewer, qtbot, monkeypatch
 ):
     control, window = dock.control, viewer.window._qt_window
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
-    accept_place(monkeypatch, [])
     dock.open_step(SEGMENTATION)
     dock.panels[SEGMENTATION].run_button.click()
     qtbot.waitUntil(lambda: "stardist" in control.running, timeout=LONG)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import shutil
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +11,10 @@ import pytest
 from napari_app import own_app
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
+from run_copies import copy_run
 
 from napari_vhd.corrections.correction import SWITCHES
+from napari_vhd.layers import metadata
 from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
@@ -88,8 +89,9 @@ def one_window(make: Callable[[Viewer], Any], run: Path, folder: Path) -> Iterat
     import napari
 
     here = folder / run.name
-    shutil.copytree(run, here, symlinks=True)
+    copy_run(run, here)
     with own_app(), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(metadata, "MOST_CELLS", 0)  # nothing is read for napari-spatialdata
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         viewer = napari.Viewer(show=False)
