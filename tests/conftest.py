@@ -29,14 +29,16 @@ SAMPLE_ID = "demo"
 LONGEST = (
     "test_run.py",
     "test_workflow.py",
+    "test_scene.py",
+    "test_click_through.py",
+    "test_update.py",
     "test_runner.py",
-    "test_store_processes.py",
-    "test_plugin.py",
-    "test_known_run.py",
-    "test_rctd.py",
-    "test_domains.py",
+    "test_source.py",
     "test_draw.py",
-    "test_plots.py",
+    "test_refinery.py",
+    "test_rctd.py",
+    "test_store_processes.py",
+    "test_known_run.py",
 )
 
 
@@ -147,9 +149,13 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def finished_run(simulated: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run folder of about 240 cells (`make_known_run`); treat it as read-only."""
+    from napari_vhd.io.store import RunStore
     from napari_vhd.runner.known_run import make_known_run
 
-    runs = made_once(tmp_path_factory, "known", lambda folder: make_known_run(simulated, folder))
+    def make(folder: Path) -> None:
+        RunStore.open(make_known_run(simulated, folder)).prune()
+
+    runs = made_once(tmp_path_factory, "known", make)
     # One for each test process: a ledger that another has open shows in the folder.
     (made,) = runs.iterdir()
     return copy_run(made, tmp_path_factory.mktemp("runs") / made.name)

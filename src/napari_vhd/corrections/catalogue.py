@@ -35,7 +35,7 @@ _TITLES = {
     "n_bins": ("2 µm bins", ""),
     "n_counts": ("UMIs", ""),
     "total_counts_mt": ("Mitochondrial UMIs", ""),
-    "pct_counts_mt": ("Mitochondrial UMIs", "%"),
+    "pct_counts_mt": ("Mitochondrial share", "%"),
     "n_genes_by_counts": ("Genes", ""),
 }
 # Ids, and what says the same twice.

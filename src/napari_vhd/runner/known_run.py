@@ -184,6 +184,7 @@ class _Maker:
             "figures": [],
         }
         self.store.publish(stage.name, outcome, Provenance(recipe.to_dict(), needs, record))
+        self.store.close()  # else no version before the last would ever be removed
 
     def outlines(self, kind: str, letter: str) -> Any:
         """Give true outlines with ids like those that the methods give."""
