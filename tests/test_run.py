@@ -312,11 +312,14 @@ def test_nuclei_do_not_depend_on_where_patches_are_computed(sample):
             process.terminate()
             process.wait()
     assert len(found[0]) > 100
+    # Processes have fewer threads each, and TensorFlow adds up in another order.
     for other in found[1:]:
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(found[0].assign(geometry=found[0].geometry.to_wkb())),
-            pd.DataFrame(other.assign(geometry=other.geometry.to_wkb())),
+        assert list(other.index) == list(found[0].index)
+        same = shapely.equals_exact(
+            other.geometry.to_numpy(), found[0].geometry.to_numpy(), tolerance=1e-3
         )
+        assert same.all()
+        np.testing.assert_allclose(other["probability"], found[0]["probability"], atol=1e-4)
 
 
 @pytest.mark.slow
