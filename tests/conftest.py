@@ -177,3 +177,22 @@ def reviewed_run(finished_run: Path, tmp_path: Path) -> Path:
     copy = tmp_path / finished_run.name
     copy_run(finished_run, copy)
     return copy
+
+
+@pytest.fixture
+def call_corrections(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run ``napari-vhd corrections``; gives exit code, output and what went to stderr."""
+    from napari_vhd import cli
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["napari-vhd", "corrections", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return run

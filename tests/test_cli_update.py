@@ -4,24 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from napari_vhd import Session, cli, keys
+from napari_vhd import Session, keys
 from napari_vhd.io import segmented
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run the command; gives exit code, output and what went to stderr."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["napari-vhd", "corrections", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = int(end.code or 0)
-        return code, *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture
@@ -33,8 +17,10 @@ def edited(reviewed_run):
     return reviewed_run
 
 
-def test_update_is_one_correction_of_who_asked_and_names_the_commands_for_the_rest(edited, call):
-    code, out, _ = call(edited, "update", "--author", "cd")
+def test_update_is_one_correction_of_who_asked_and_names_the_commands_for_the_rest(
+    edited, call_corrections
+):
+    code, out, _ = call_corrections(edited, "update", "--author", "cd")
     assert code == 0
     assert out.startswith("Qc of 3 cells brought up to date. ")
     assert f"corrections {edited} outlines corrected.zarr" in out
@@ -43,16 +29,18 @@ def test_update_is_one_correction_of_who_asked_and_names_the_commands_for_the_re
         last = session.history().iloc[-1]
         assert (last["author"], last["kind"], len(last["cell_ids"])) == ("cd", "update", 3)
         assert set(last["after"]) <= {"kept", "dropped"}
-    listed = call(edited, "list")[1].splitlines()
+    listed = call_corrections(edited, "list")[1].splitlines()
     assert "cd  update" in listed[-1]
-    code, out, _ = call(edited, "update", "--author", "cd")
+    code, out, _ = call_corrections(edited, "update", "--author", "cd")
     assert code == 0
     assert "brought up to date" not in out
 
 
-def test_outlines_are_those_of_the_corrected_cells_and_read_as_boundaries(edited, call, tmp_path):
+def test_outlines_are_those_of_the_corrected_cells_and_read_as_boundaries(
+    edited, call_corrections, tmp_path
+):
     target = tmp_path / "corrected.zarr"
-    code, out, _ = call(edited, "outlines", target)
+    code, out, _ = call_corrections(edited, "outlines", target)
     assert (code, out.splitlines()[-1]) == (0, str(target))
     with Session.open(edited) as session:
         for name in session.segmentations():
@@ -63,7 +51,7 @@ def test_outlines_are_those_of_the_corrected_cells_and_read_as_boundaries(edited
         assert "grow by" not in out
 
 
-def test_what_is_wrong_is_one_sentence(edited, call, tmp_path):
+def test_what_is_wrong_is_one_sentence(edited, call_corrections, tmp_path):
     (tmp_path / "there.zarr").mkdir()
     before = sorted(path.name for path in tmp_path.iterdir())
     for arguments, why in (
@@ -75,7 +63,7 @@ def test_what_is_wrong_is_one_sentence(edited, call, tmp_path):
         ((edited, "outlines", tmp_path / "corrected.parquet"), "….zarr"),
         ((edited, "outlines", tmp_path / "none" / "corrected.zarr"), "corrected.zarr"),
     ):
-        code, out, err = call(*arguments)
+        code, out, err = call_corrections(*arguments)
         assert (code, out) == (2, "")
         assert why in err
         assert len(err.splitlines()) == 1

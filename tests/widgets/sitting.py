@@ -7,13 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from napari.utils._proxies import ReadOnlyWrapper
-from napari.utils._test_utils import MouseEvent
-from napari.utils.interactions import (
-    mouse_move_callbacks,
-    mouse_press_callbacks,
-    mouse_release_callbacks,
-)
+from mouse import drag
 from napari_app import own_app
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
@@ -190,22 +184,4 @@ class Sitting:
 
     def drag(self, layer: Any, px: Sequence[tuple[float, float]]) -> None:
         """Drag the mouse over a layer through places (x, y) in full-resolution px."""
-        scale = self.session.um_per_px
-        world = [(y * scale, x * scale) for x, y in px]
-        event = _event("mouse_press", world[0], False)
-        mouse_press_callbacks(layer, event)
-        for place in world[1:]:
-            mouse_move_callbacks(layer, _event("mouse_move", place, True))
-        mouse_release_callbacks(layer, _event("mouse_release", world[-1], False))
-
-
-def _event(kind: str, place: tuple[float, float], dragging: bool) -> Any:
-    event = MouseEvent(
-        type=kind,
-        button=1,
-        is_dragging=dragging,
-        position=place,
-        view_direction=None,
-        dims_displayed=[0, 1],
-    )
-    return ReadOnlyWrapper(event, exceptions=("handled",))
+        drag(layer, px, self.session.um_per_px)

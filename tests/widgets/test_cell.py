@@ -6,14 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import mouse
 import pytest
-from napari.utils._proxies import ReadOnlyWrapper
-from napari.utils._test_utils import MouseEvent
-from napari.utils.interactions import (
-    mouse_move_callbacks,
-    mouse_press_callbacks,
-    mouse_release_callbacks,
-)
+from napari.utils.interactions import mouse_move_callbacks
 
 from napari_vhd import keys
 from napari_vhd.widgets.cell import CellDock
@@ -51,18 +46,8 @@ def over(window: Window, cell: str) -> tuple[float, float]:
     return y * window.session.um_per_px, x * window.session.um_per_px
 
 
-def event(kind: str, place: tuple[float, float], *held: str) -> object:
-    made = MouseEvent(
-        type=kind, button=1, is_dragging=False, position=place, view_direction=None,
-        dims_displayed=[0, 1], modifiers=list(held),
-    )  # fmt: skip
-    return ReadOnlyWrapper(made, exceptions=("handled",))
-
-
 def click(window: Window, cell: str, *held: str) -> None:
-    place = over(window, cell)
-    mouse_press_callbacks(window.viewer, event("mouse_press", place, *held))
-    mouse_release_callbacks(window.viewer, event("mouse_release", place, *held))
+    mouse.click(window.viewer, over(window, cell), *held)
     window.settle()
 
 
@@ -72,7 +57,7 @@ def test_with_nothing_chosen_it_says_how_to_choose(shown: Window) -> None:
 
 def test_the_mouse_over_a_cell_shows_its_card(shown: Window) -> None:
     cell = shown.cells(1)[0]
-    mouse_move_callbacks(shown.viewer, event("mouse_move", over(shown, cell)))
+    mouse_move_callbacks(shown.viewer, mouse.event("mouse_move", over(shown, cell)))
     shown.settle()
     card = shown.session.card(CELLS, cell)
     text = shown.dock.card.text()
@@ -88,7 +73,7 @@ def test_a_click_keeps_a_card_and_ctrl_click_adds_cells(shown: Window) -> None:
     first, second, third = shown.cells(3)
     click(shown, first)
     assert shown.scene.selection == (first,)
-    mouse_move_callbacks(shown.viewer, event("mouse_move", over(shown, third)))
+    mouse_move_callbacks(shown.viewer, mouse.event("mouse_move", over(shown, third)))
     shown.settle()
     assert first in shown.dock.card.text()
     click(shown, second, "Control")

@@ -8,14 +8,8 @@ import numpy as np
 import pytest
 import yaml
 from bench import space_ranger_folder
+from mouse import drag
 from napari.layers import Labels, Shapes
-from napari.utils._proxies import ReadOnlyWrapper
-from napari.utils._test_utils import MouseEvent
-from napari.utils.interactions import (
-    mouse_move_callbacks,
-    mouse_press_callbacks,
-    mouse_release_callbacks,
-)
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
@@ -90,27 +84,10 @@ class Hands:
 
     def draw(self, low: tuple[float, float], high: tuple[float, float]) -> None:
         """Draw a rectangle with the mouse, from corner to corner (x, y in full-resolution px)."""
-        layer = self.dock.viewer.layers.selection.active
-        session = self.dock.control.session
+        layer, session = self.dock.viewer.layers.selection.active, self.dock.control.session
         assert session is not None
-        scale = session.um_per_px
         middle = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
-        steps = (
-            (mouse_press_callbacks, "mouse_press", low),
-            (mouse_move_callbacks, "mouse_move", middle),
-            (mouse_move_callbacks, "mouse_move", high),
-            (mouse_release_callbacks, "mouse_release", high),
-        )
-        for call, kind, (x, y) in steps:
-            event = MouseEvent(
-                type=kind,
-                button=1,
-                is_dragging=kind == "mouse_move",
-                position=(y * scale, x * scale),
-                view_direction=None,
-                dims_displayed=[0, 1],
-            )
-            call(layer, ReadOnlyWrapper(event, exceptions=("handled",)))
+        drag(layer, [low, middle, high], session.um_per_px)
 
 
 def shapes_ids(viewer: Viewer, title: str) -> list[str] | None:

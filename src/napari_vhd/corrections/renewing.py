@@ -12,6 +12,7 @@ from napari_vhd import keys
 from napari_vhd.exceptions import require_engine
 from napari_vhd.io.models import TRAIN, celltypist_file, load_celltypist
 from napari_vhd.stages import celltyping, qc
+from napari_vhd.stages.silent import Silent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,7 +149,7 @@ def _types(
         import pandas as pd
 
         require_engine("celltypist", "celltypist")
-        report = _Silent()
+        report = Silent()
         with celltyping.quiet(report):
             model = load_celltypist(str(file))
         names = pd.Index(source.genes())
@@ -173,16 +174,3 @@ def _genes(source: Opened) -> NDArray[np.bool_] | None:
     if var is not None and settings is not None and settings.celltypist_model != TRAIN:
         return np.ones(len(var), dtype=bool)
     return None
-
-
-class _Silent:
-    """A report to nobody."""
-
-    def progress(self, done: float, total: float, what: str = "") -> None:
-        """Say nothing."""
-
-    def notice(self, sentence: str) -> None:
-        """Say nothing."""
-
-    def log(self, text: str) -> None:
-        """Say nothing."""

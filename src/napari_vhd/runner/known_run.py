@@ -24,6 +24,7 @@ from napari_vhd.io.store import RunStore
 from napari_vhd.palettes import colors_for
 from napari_vhd.stages import aggregation, neighbors, patches, pipeline, qc, read, region
 from napari_vhd.stages.kept import all_rows_categorical
+from napari_vhd.stages.silent import Silent
 from napari_vhd.stages.stage import Outcome, Sample, Stage, TablePatch
 
 from .executor import Serial
@@ -209,21 +210,15 @@ class _Maker:
         return truth.loc[self.table.obs_names]
 
 
-class _Notices:
+class _Notices(Silent):
     """A report that keeps notices."""
 
     def __init__(self) -> None:
         self.notices: list[str] = []
 
-    def progress(self, done: float, total: float, what: str = "") -> None:
-        """Say nothing."""
-
     def notice(self, sentence: str) -> None:
         """Keep it."""
         self.notices.append(sentence)
-
-    def log(self, text: str) -> None:
-        """Say nothing."""
 
 
 def _nuclei(made: _Maker) -> Outcome:
