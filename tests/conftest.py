@@ -11,6 +11,7 @@ import pytest
 from filelock import FileLock
 from run_copies import copy_run
 
+from napari_vhd.corrections import author
 from napari_vhd.stages.stage import Sample
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ def own_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
         yield
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_named(own_settings: None) -> Iterator[None]:
+    """Leave no author to the next test."""
+    yield
+    author.forget_author()
 
 
 def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import psutil
 import pytest
 import shapely
 import tifffile
@@ -29,6 +30,7 @@ from napari_vhd.runner.preview_worker import draw_labels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from napari_vhd.runner.executor import Processes
 
@@ -182,12 +184,17 @@ def test_of_wishes_that_wait_only_the_newest_is_granted() -> None:
 
 
 def test_cancel_ends_the_worker_at_once_and_closing_leaves_no_file() -> None:
-    preview = Preview()
-    folder = preview.folder
-    preview.ask(ChooseNuclei(None, None, 1.0))
-    pid = preview._process._process.pid
+    asker = Asker()
+    preview, folder = asker.preview, asker.preview.folder
+    before = set(psutil.Process().children(recursive=True))
+    asker.ask(ChooseNuclei(None, None, 1.0))
+    new = set(psutil.Process().children(recursive=True)) - before
+    # The fork server stays.
+    own = {one for one in new if one.ppid() != os.getpid()}
+    assert own
+    asker.preview.ask(ChooseNuclei(None, None, 1.0))
     preview.cancel()
     assert not preview.is_busy
-    assert not Path(f"/proc/{pid}").exists()
+    assert not psutil.wait_procs(own, timeout=5)[1]
     preview.close()
     assert not folder.exists()

@@ -12,15 +12,18 @@ from pathlib import Path
 
 import pytest
 
-from napari_vhd.runner import supervisor
-
+SUPERVISE = """
+import os, sys
+from napari_vhd.runner.supervisor import supervise
+supervise(lambda: os.execv("/bin/sh", ["/bin/sh", "-c", sys.argv[1]]))
+"""
 # A worker with a child, and a child in a session of its own that has lost its parent.
 FAMILY = "sleep 600 & setsid sh -c 'sleep 601 & sleep 0.1' & sleep 0.3; echo family; "
 
 
 def start(script: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-I", "-S", supervisor.__file__, "-", "/bin/sh", "-c", script],
+        [sys.executable, "-c", SUPERVISE, script],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

@@ -1,13 +1,12 @@
 """In a process of its own: answers the wishes of `napari_vhd.runner.preview.Preview`.
 
-Started by the supervisor as ``python -m napari_vhd.runner.preview_worker``: a line with the log,
-then a line of JSON a wish; it answers with JSON lines.
+Its supervisor calls `main`. It is given a line with the log, then a line of JSON a wish; it answers
+with JSON lines.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import sys
 import traceback
@@ -183,9 +182,3 @@ def main() -> None:
         data = json.loads(line)
         wish = WISHES[data["kind"]](**data["wish"])
         previewer.answer(wish, data["number"], Path(data["folder"]))
-
-
-if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)

@@ -1,13 +1,12 @@
 """In a process of its own: grows the cells of one region again.
 
-Started by the supervisor as ``python -m napari_vhd.runner.refine_worker``: a line with the log,
-then one with the folder of the request; it answers with JSON lines.
+Its supervisor calls `main`. It is given a line with the log, then one with the folder of the
+request; it answers with JSON lines.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import sys
 import traceback
 from pathlib import Path
@@ -36,9 +35,3 @@ def main() -> None:
         lines.say("failed", **failures.told(failures.sentence_of(error, "the refinement")))
     else:
         lines.say("grown")
-
-
-if __name__ == "__main__":
-    main()
-    sys.stdout.flush()
-    os._exit(0)

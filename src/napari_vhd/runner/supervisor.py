@@ -1,13 +1,12 @@
 """Watch over one worker: pass lines on, measure memory, and leave nothing behind.
 
-This file is run by itself in a bare interpreter (standard library only, no site packages), so it is
-there in some 20 ms and never blocked: a worker may hold the interpreter lock for minutes or sit in
-C code, and would notice neither a wish to stop nor that its parent is gone.
+A supervisor is a small process between the runner and a worker, never blocked: a worker may hold
+the interpreter lock for minutes or sit in C code, and would notice neither a wish to stop nor that
+its parent is gone.
 
-Usage: ``python -I -S supervisor.py FDS COMMAND…`` where FDS are descriptors to hand on ("3,4" or
-"-"). Lines on stdin go to the worker, but for ``cancel``. That line, or the end of stdin (the
-parent is gone, however it died), kills the worker's process group and all that descends from it.
-The worker's lines go to stdout; the last one there is the supervisor's own::
+Lines on stdin go to the worker, but for ``cancel``. That line, or the end of stdin (the parent is
+gone, however it died), kills the worker's process group and all that descends from it. The worker's
+lines go to stdout; the last one there is the supervisor's own::
 
     {"event": "exited", "code": 0, "signal": 0, "cancelled": false, "peak_rss_mb": 512.3,
      "oom_kills": 0}
@@ -20,9 +19,9 @@ import json
 import os
 import selectors
 import signal
-import subprocess
 import sys
 import time
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,53 +34,77 @@ _PR_SET_CHILD_SUBREAPER = 36
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
-def main(arguments: list[str]) -> int:
-    """Run the worker to its end."""
-    keep = [int(fd) for fd in arguments[0].split(",") if fd != "-"]
+def supervise(work: Callable[[], None]) -> None:
+    """Run `work` in a worker, a process forked from this one, to its end.
+
+    This process must have no other child, and nothing to do afterwards.
+    """
     prctl = _prctl()
     # What a tool leaves running when its own parent dies comes to us, not to init.
     prctl(_PR_SET_CHILD_SUBREAPER, 1)
     oom_before = oom_kills()
-    worker = subprocess.Popen(
-        arguments[1:],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        pass_fds=keep,
-        start_new_session=True,
-        # Should somebody kill the supervisor, the worker goes too.
-        preexec_fn=lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL),
-    )
-    watch = Watch(worker)
+    # Should somebody kill the supervisor, the worker goes too.
+    watch = Watch.over(work, lambda: prctl(_PR_SET_PDEATHSIG, signal.SIGKILL))
     watch.run()
-    code = worker.wait()
     kill_descendants()
     watch.drain()
     last = {
         "event": "exited",
-        "code": max(code, 0),
-        "signal": max(-code, 0),
+        "code": max(watch.code, 0),
+        "signal": max(-watch.code, 0),
         "cancelled": watch.cancelled,
         "peak_rss_mb": round(watch.peak_bytes / 2**20, 1),
         "oom_kills": oom_kills() - oom_before,
     }
+    # Who hears the end may rely on it: what was kept open for the worker is no longer.
+    os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     # The worker may have died within a line of its own.
     _write(b"\n" + json.dumps(last).encode() + b"\n")
-    return 0
 
 
 class Watch:
-    """The lines between parent and worker, and the worker's memory."""
+    """The lines between parent and worker, and the worker's memory.
 
-    def __init__(self, worker: subprocess.Popen[bytes]) -> None:
-        if worker.stdin is None or worker.stdout is None:
-            raise ValueError("the worker must be started with pipes")
-        self.worker = worker
+    Attributes
+    ----------
+    code
+        Once it has ended: its exit code, or the signal that killed it, negative.
+    cancelled
+        Whether it was ended from here.
+    peak_bytes
+        The most that was seen of the worker and all that descends from it.
+    """
+
+    def __init__(self, pid: int, to_worker: int, from_worker: int) -> None:
+        self.code = 0
         self.cancelled = False
         self.peak_bytes = 0
-        self._to_worker = worker.stdin
-        self._from_worker = worker.stdout.fileno()
-        os.set_blocking(self._from_worker, False)
+        self._pid = pid
+        self._to_worker = to_worker
+        self._from_worker = from_worker
+        os.set_blocking(from_worker, False)
         self._line = b""
+
+    @classmethod
+    def over(cls, work: Callable[[], None], prepare: Callable[[], object]) -> Watch:
+        """Fork a worker, in a session of its own."""
+        hears, to_worker = os.pipe()
+        from_worker, says = os.pipe()
+        parent = os.getpid()
+        pid = os.fork()
+        if pid == 0:
+            os.setsid()
+            prepare()
+            if os.getppid() != parent:
+                os._exit(1)
+            os.dup2(hears, 0)
+            os.dup2(says, 1)
+            for descriptor in (hears, to_worker, from_worker, says):
+                os.close(descriptor)
+            _work_and_exit(work)
+        os.close(hears)
+        os.close(says)
+        return cls(pid, to_worker, from_worker)
 
     def run(self) -> None:
         """Watch until the worker ends or is killed."""
@@ -89,7 +112,7 @@ class Watch:
         selector.register(0, selectors.EVENT_READ)
         selector.register(self._from_worker, selectors.EVENT_READ)
         next_sample = 0.0
-        while self.worker.poll() is None and not self.cancelled:
+        while not self._ended() and not self.cancelled:
             for key, _ in selector.select(SAMPLE_SECONDS):
                 if key.fd == 0:
                     self._obey()
@@ -100,12 +123,20 @@ class Watch:
                 next_sample = time.monotonic() + SAMPLE_SECONDS
         if self.cancelled:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.worker.pid, signal.SIGKILL)
+                os.killpg(self._pid, signal.SIGKILL)
+            self._ended(wait=True)
 
     def drain(self) -> None:
         """Pass on what the worker had still said."""
         while self._pass_on():
             pass
+
+    def _ended(self, wait: bool = False) -> bool:
+        """Say whether the worker has ended, and note how."""
+        pid, status = os.waitpid(self._pid, 0 if wait else os.WNOHANG)
+        if pid:
+            self.code = os.waitstatus_to_exitcode(status)
+        return bool(pid)
 
     def _obey(self) -> None:
         """Take lines of the parent."""
@@ -113,11 +144,9 @@ class Watch:
         self._line += data
         *lines, self._line = self._line.split(b"\n")
         self.cancelled = not data or b"cancel" in lines
-        with contextlib.suppress(BrokenPipeError):
-            for line in lines:
-                if line != b"cancel":
-                    self._to_worker.write(line + b"\n")
-                    self._to_worker.flush()
+        for line in lines:
+            if line != b"cancel":
+                _write(line + b"\n", self._to_worker)
 
     def _pass_on(self) -> bool:
         """Give the worker's output to the parent; False when there is no more for now."""
@@ -176,6 +205,21 @@ def oom_kills() -> int:
     return 0
 
 
+def _work_and_exit(work: Callable[[], None]) -> None:
+    code = 1
+    try:
+        work()
+        code = 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        # Some libraries take seconds to say goodbye, or never do; everything is on disk by now.
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
+
+
 def _prctl() -> Callable[..., int]:
     """Give Linux's prctl, or nothing to call where there is none."""
     try:
@@ -187,12 +231,8 @@ def _prctl() -> Callable[..., int]:
     return prctl
 
 
-def _write(data: bytes) -> None:
-    """Write to the parent, who may be gone."""
+def _write(data: bytes, descriptor: int = 1) -> None:
+    """Write to the parent or the worker, who may be gone."""
     with contextlib.suppress(BrokenPipeError):
         while data:
-            data = data[os.write(1, data) :]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+            data = data[os.write(descriptor, data) :]

@@ -1,10 +1,9 @@
 """In a process of its own: load, run one stage, publish, note provenance, draw.
 
-Started by the supervisor as ``python -m napari_vhd.runner.worker`` with two lines on stdin: first
-the stage to get ready for (``{"stage": "module:NAME", "log": "…/run.log"}``), so that its imports
-pass while the stage before still runs; then, when its turn has come, the path of a job
-(`napari_vhd.runner.job.Job`). It answers with JSON lines on stdout; whatever else prints goes to
-``run.log``.
+Its supervisor calls `main`. It is given two lines on stdin: first the stage to get ready for
+(``{"stage": "module:NAME", "log": "…/run.log"}``), so that its imports pass while the stage before
+still runs; then, when its turn has come, the path of a job (`napari_vhd.runner.job.Job`). It
+answers with JSON lines on stdout; whatever else prints goes to ``run.log``.
 """
 
 from __future__ import annotations
@@ -306,11 +305,3 @@ def _log_to(paths: Sequence[Path]) -> None:
     logger.remove()
     for path in paths:
         logger.add(path, level="INFO", format="{time:YYYY-MM-DD HH:mm:ss} {level: <7} {message}")
-
-
-if __name__ == "__main__":
-    main()
-    # Some libraries take seconds to say goodbye, or never do; everything is on disk by now.
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
