@@ -21,7 +21,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 test: lint
-	$(SCREEN) $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
+	$(SCREEN) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
 
 test-slow: venv
 	$(SCREEN) $(BIN)/python -m pytest -m slow

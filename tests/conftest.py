@@ -28,18 +28,21 @@ with suppress(ImportError):
 
 SAMPLE_ID = "demo"
 LONGEST = (
+    # Of the first three, one needs the finished run of all: nobody waits while it is made.
     "test_run.py",
     "test_workflow.py",
-    "test_scene.py",
-    "test_click_through.py",
-    "test_update.py",
     "test_runner.py",
-    "test_source.py",
-    "test_draw.py",
-    "test_refinery.py",
     "test_rctd.py",
+    "test_click_through.py",
+    "test_scene.py",
+    "test_update.py",
+    "test_draw.py",
+    "test_opening.py",
+    "test_opening_in_turns.py",
     "test_store_processes.py",
+    "test_source.py",
     "test_known_run.py",
+    "test_refinery.py",
 )
 
 
@@ -78,7 +81,7 @@ class MakeSample(Protocol):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start the longest files first: of two processes (``-n 2``) none is left with one alone."""
+    """Start the longest files first: none of the processes is left with one alone."""
     order = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: order.get(item.path.name, len(order)))
 

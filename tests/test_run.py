@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.tools
 
 QUICK = {
-    "proseg": {"samples": 10, "burnin_samples": 10, "hillclimb": 5},
+    "proseg": {"samples": 4, "burnin_samples": 4, "hillclimb": 2},
     "novae_max_epochs": 3,
     "domain_range": [4, 5],
     "clustering_col": "novae_domains_5",
