@@ -149,6 +149,7 @@ def ours(run: Path) -> dict[str, Any]:
     figures: dict[str, Any] = {
         "open_s": round(time.process_time() - started[0], 3),
         "open_wall_s": round(time.perf_counter() - started[1], 3),
+        "open_peak_rss_mb": peak_mb(),
     }
     scene, session, outlines = looked.scene, looked.session, looked.outlines
     rng = np.random.default_rng(0)

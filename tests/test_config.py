@@ -88,6 +88,8 @@ def test_weights_stay_a_name_unless_the_path_exists(tmp_path):
     [
         ({"params": {"radus": 4}}, "unknown key 'params: radus'; did you mean 'radius'"),
         ({"parms": {}}, "unknown key 'parms'; did you mean 'params'"),
+        ({"boundaries": "other.zarr"}, "unknown key 'boundaries'; it belongs under 'params'"),
+        ({"nonsense": 1}, "unknown key 'nonsense'; known are paths"),
         ({"params": {"proseg": {"sample": 1}}}, "did you mean 'samples'"),
         ({"samples": [{"id": "A", "regin": 1}]}, "did you mean 'region'"),
         ({"params": {"radius": "wide"}}, "params: radius: 'wide' does not fit"),

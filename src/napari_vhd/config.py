@@ -292,19 +292,21 @@ def _load_yaml(path: Path) -> object:
         raise BadInputError(f"{path}: not valid YAML{line} ({problem}).") from error
 
 
+_SECTIONS = {"params": Params, "paths": Paths, "samples": SampleConfig, "proseg": ProsegSettings}
+
+
 def _known_keys(location: tuple[int | str, ...]) -> list[str]:
     """Keys that are allowed beside an unknown one."""
     section: Any = RunConfig
     for part in location:
         if isinstance(part, int):
             continue
-        section = {
-            "paths": Paths,
-            "samples": SampleConfig,
-            "params": Params,
-            "proseg": ProsegSettings,
-        }.get(part, section)
-    return [f.name for f in dataclasses.fields(section)]
+        section = _SECTIONS.get(part, section)
+    return _names(section)
+
+
+def _names(section: Any) -> list[str]:
+    return [field.name for field in dataclasses.fields(section)]
 
 
 def _sentence(error: ValidationError) -> str:
@@ -316,7 +318,13 @@ def _sentence(error: ValidationError) -> str:
         key = str(location[-1])
         known = _known_keys(location[:-1])
         near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-        mend = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}."
+        places = [name for name, section in _SECTIONS.items() if key in _names(section)]
+        if near:
+            mend = f"did you mean {near[0]!r}?"
+        elif places:
+            mend = f"it belongs under {places[0]!r}."
+        else:
+            mend = f"known are {', '.join(known)}."
         return f"unknown key {where!r}; {mend}"
     if first["type"] in {"missing", "missing_argument"}:
         return f"{where} is missing; add it."

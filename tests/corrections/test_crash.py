@@ -23,10 +23,12 @@ from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.source import open_source
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 PRELOADED = ["napari_vhd.session", "anndata.io", "geopandas", "pytest", "zarr"]
 TYPE = keys.TYPE_DOMAIN
+KINDS = ["one", "one", "many", "grow", "delete", "region", "undo", "redo"]
 FRAME_BYTES, WAL_HEADER_BYTES, FRAME_HEADER_BYTES = 4096, 32, 24
 
 
@@ -37,11 +39,11 @@ def processes() -> Any:
     return context
 
 
-def edit(session: Any, chance: random.Random) -> None:
+def edit(session: Any, chance: random.Random, kinds: Sequence[str] = KINDS) -> None:
     """Make one correction of any kind."""
     outlines = session.outlines(keys.PROSEG)
     cells = outlines.ids_of(np.flatnonzero(outlines.alive))
-    kind = chance.choice(["one", "one", "many", "grow", "delete", "region", "undo", "redo"])
+    kind = chance.choice(kinds)
     try:
         if kind == "one":
             session.relabel(chance.choice(cells), TYPE, chance.choice(["Tumor", "Unsure"]))
@@ -53,6 +55,8 @@ def edit(session: Any, chance: random.Random) -> None:
             session.delete(chance.choice(cells))
         elif kind == "region":
             session.add_region([(1, 1), (90, 5), (50, 70)], uuid.uuid4().hex)
+        elif kind == "update":
+            session.update()
         else:
             (session.editor.undo if kind == "undo" else session.editor.redo)()
     except BadInputError:
@@ -68,7 +72,7 @@ def edit_until_killed(run_dir: Path, seed: int, said: Any) -> None:
         session.card(keys.PROSEG, session.outlines(keys.PROSEG).live_ids()[0])
         said.send("begin")
         while True:
-            edit(session, chance)
+            edit(session, chance, [*KINDS, "update"])
 
 
 def kill_while_editing(run_dir: Path, processes: Any, kills: int, seed: int) -> int:

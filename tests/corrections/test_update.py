@@ -15,7 +15,7 @@ from run_copies import copy_run
 
 from napari_vhd import Session, keys
 from napari_vhd.config import RunConfig
-from napari_vhd.corrections import exchange, report
+from napari_vhd.corrections import exchange, ledger, report
 from napari_vhd.corrections.quality import QUALITY
 from napari_vhd.corrections.state import state_hash
 from napari_vhd.exceptions import BadInputError
@@ -245,6 +245,16 @@ def test_an_update_gives_what_a_run_with_the_corrected_outlines_gives(
     assert shown(typed, TYPE, cells) != [
         None if pd.isna(one) else one for one in computed.obs.loc[cells, TYPE]
     ]
+    # What was said by hand comes along; the outlines are as they were corrected.
+    typed.relabel(cells[0], TYPE, "Tumor")
+    outlines = typed.boundaries().geometry
+    ledger.create(again.run_dir / keys.LEDGER)
+    exchange.merge_ledgers(again.run_dir / keys.LEDGER, typed.run_dir / keys.LEDGER)
+    with Session.open(again.run_dir) as merged:
+        assert shown(merged, TYPE, cells[:1]) == ["Tumor"]
+        found = merged.boundaries().geometry
+        assert set(found.index) == set(outlines.index)
+        assert found.loc[outlines.index].geom_equals_exact(outlines, 0).all()
 
 
 @pytest.mark.tools

@@ -72,9 +72,9 @@ class AsComputed:
                 f"{', '.join(names) or 'none'}."
             )
         ids, geometries, frame = self.source.outlines(name)
-        self._ids[name] = [str(cell) for cell in ids]
-        self._frames[name] = frame.set_axis(self._ids[name])
-        return self._ids[name], geometries
+        self._ids[name] = ids
+        self._frames[name] = frame.set_axis(ids)
+        return ids, geometries
 
     def frame(self, name: str) -> pd.DataFrame:
         """Columns that a segmentation itself has; index: cell ids."""
