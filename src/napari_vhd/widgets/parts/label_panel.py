@@ -72,6 +72,7 @@ class LabelPanel(QWidget):
         self.note.setAccessibleName("Note")
         self.note.setClearButtonEnabled(True)
         first, last = QHBoxLayout(), QHBoxLayout()
+        first.setSpacing(2)
         first.addWidget(QLabel("Correct"))
         for button in (self.new_set, self.add_label, self.rename):
             button.setMinimumWidth(60)
