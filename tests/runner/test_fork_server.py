@@ -76,6 +76,16 @@ def test_a_server_that_was_killed_is_replaced_and_its_workers_go_on():
     assert [one.pid for one in servers()] != [server.pid]
 
 
+def test_a_worker_that_is_cancelled_before_it_has_begun_ends():
+    started = [fork_server.fork("forked", []) for _ in range(40)]
+    for to_worker, _ in started:
+        to_worker.write(b"cancel\n")
+    for to_worker, from_worker in started:
+        with to_worker, from_worker:
+            last = json.loads(from_worker.read().splitlines()[-1])
+            assert (last["event"], last["cancelled"]) == ("exited", True)
+
+
 def test_nothing_outlives_who_asked():
     asking = (
         "import os, sys, time, test_fork_server as here\n"

@@ -80,6 +80,7 @@ class Watch:
         self.cancelled = False
         self.peak_bytes = 0
         self._pid = pid
+        self._over = False
         self._to_worker = to_worker
         self._from_worker = from_worker
         os.set_blocking(from_worker, False)
@@ -121,9 +122,11 @@ class Watch:
             if time.monotonic() >= next_sample:
                 self.peak_bytes = max(self.peak_bytes, resident_bytes(descendants()))
                 next_sample = time.monotonic() + SAMPLE_SECONDS
-        if self.cancelled:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self._pid, signal.SIGKILL)
+        if not self._over:
+            # A worker that has only just been forked has no group of its own yet.
+            for kill in (os.killpg, os.kill):
+                with contextlib.suppress(ProcessLookupError):
+                    kill(self._pid, signal.SIGKILL)
             self._ended(wait=True)
 
     def drain(self) -> None:
@@ -133,10 +136,12 @@ class Watch:
 
     def _ended(self, wait: bool = False) -> bool:
         """Say whether the worker has ended, and note how."""
-        pid, status = os.waitpid(self._pid, 0 if wait else os.WNOHANG)
-        if pid:
-            self.code = os.waitstatus_to_exitcode(status)
-        return bool(pid)
+        if not self._over:
+            pid, status = os.waitpid(self._pid, 0 if wait else os.WNOHANG)
+            if pid:
+                self._over = True
+                self.code = os.waitstatus_to_exitcode(status)
+        return self._over
 
     def _obey(self) -> None:
         """Take lines of the parent."""

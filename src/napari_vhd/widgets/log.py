@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
 from napari_vhd import keys
 
 from .parts.closing import CloseGuard
+from .parts.text_size import TextSize
 from .run_control import control_of
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class LogDock(QWidget):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        TextSize(self)
         self.control = control_of(napari_viewer)
         self.choice = QComboBox()
         self.choice.addItems([_MESSAGES, _FILE])

@@ -22,6 +22,7 @@ from .parts import words
 from .parts.closing import CloseGuard
 from .parts.section import Section
 from .parts.step_labels import scrolled, text_label
+from .parts.text_size import TextSize
 from .region import RegionPanel
 from .review import ReviewPanel
 from .run_control import control_of
@@ -95,6 +96,7 @@ class WorkflowDock(QWidget):
         self._current = current_of(napari_viewer)
         self._current.region_run_requested.connect(self._on_region_run)
         self.guard = CloseGuard(self, napari_viewer, self.release)
+        TextSize(self)
         self.open_step(0)
         self.refresh()
 

@@ -61,6 +61,7 @@ class ColumnChoice(QComboBox):
         self.lineEdit().returnPressed.connect(self._on_return)
         self.lineEdit().editingFinished.connect(self._restore)
         self.lineEdit().setPlaceholderText("type to search")
+        self.currentTextChanged.connect(self.setToolTip)  # in a narrow dock it may be cut off
         self._current = ""
 
     def set_choices(self, choices: Sequence[Choice]) -> None:

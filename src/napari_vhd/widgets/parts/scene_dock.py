@@ -16,6 +16,7 @@ from napari_vhd.widgets.current import current_of
 from .background import Background
 from .dock_title import shorten_title
 from .ears import Ears
+from .text_size import TextSize
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,6 +70,7 @@ class SceneDock(QWidget):
         self.setAccessibleName(title)
         self.setObjectName(title)
         self.setMinimumWidth(270)
+        TextSize(self)
 
         self._empty = QLabel(_NOTHING_OPEN)
         self._empty.setWordWrap(True)

@@ -22,6 +22,7 @@ from .progress import TaskProgress
 from .section import Section
 from .step_labels import scrolled, text_label
 from .steps import SUGGESTIONS, Step, status_of
+from .text_size import TextSize
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -245,6 +246,7 @@ class StepDock(QWidget):
         super().__init__()
         self.panel = self.kind(napari_viewer)
         self.guard = CloseGuard(self, napari_viewer, self.panel.release)
+        TextSize(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(0)

@@ -69,7 +69,7 @@ TOOLS = (
         "each whole.",
         stays=True,
     ),
-    Tool(DRAW, "New cell", "N", "Draw the outline of a cell that was missed.", stays=True),
+    Tool(DRAW, "New", "N", "Draw the outline of a cell that was missed.", stays=True),
     Tool(REDRAW, "Redraw", "R", "Draw a new outline for the selected cell.", True, 1, 1),
     Tool(
         VERTICES,
