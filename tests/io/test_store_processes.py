@@ -118,7 +118,7 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
         assert sdata["image"].values.sum() == 7 * 3 * 64 * 64
         acknowledged = number
     assert inside > kills / 4
-    assert acknowledged > kills / 8
+    assert acknowledged >= kills / 8
     with RunStore.open(run_dir).locked():
         pass
     left = {path.name for path in (run_dir / ".versions").iterdir()}

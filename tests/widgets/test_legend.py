@@ -194,6 +194,19 @@ def test_a_correction_is_counted_at_once(opened: Window, dock: LegendDock) -> No
     assert row_of(dock, first).count == before[0]
 
 
+def test_outlines_that_a_run_has_made_are_offered_once_they_are_drawn(
+    opened: Window, dock: LegendDock
+) -> None:
+    scene = opened.scene
+    later = scene.cells.pop(keys.STARDIST)
+    assert keys.STARDIST in scene.session.segmentations()
+    scene.layers_changed.emit()
+    assert list(dock.outlines.rows) == [keys.PROSEG]
+    scene.cells[keys.STARDIST] = later
+    scene.layers_changed.emit()
+    assert list(dock.outlines.rows) == [keys.PROSEG, keys.STARDIST]
+
+
 def test_a_closed_sample_leaves_the_empty_state(opened: Window, dock: LegendDock) -> None:
     current_of(opened.viewer).scene = None
     assert dock.empty_sentence

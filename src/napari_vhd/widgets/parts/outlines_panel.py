@@ -39,8 +39,9 @@ class OutlinesPanel(QGroupBox):
 
     def refresh(self) -> None:
         """Show what is drawn now."""
-        names = () if self._scene is None else self._scene.session.segmentations()
-        if tuple(self.rows) != tuple(names):
+        # What the session has after a run is drawn a few turns later.
+        names = () if self._scene is None else tuple(self._scene.cells)
+        if tuple(self.rows) != names:
             self._remake(names)
         for name, row in self.rows.items():
             if self._scene is not None:
