@@ -255,9 +255,10 @@ def ledger_figures(store: RunStore, number: int) -> dict[str, Any]:
 def opening_figures(run: Path) -> dict[str, float]:
     """Measure reading a ledger, and opening its sample with a column of labels, imports apart."""
     import geopandas  # noqa: F401
-    import spatialdata
 
-    spatialdata.read_zarr  # noqa: B018  (loaded when it is asked for)
+    from napari_vhd.io.store import RunStore
+
+    RunStore.get_ready()
     started = time.process_time()
     with Session.open(run, author="ab") as session:
         session.labels(keys.PROSEG, LABELS)

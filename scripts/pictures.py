@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,19 +20,18 @@ if TYPE_CHECKING:
 
     from napari_vhd.layers.scene import Scene
 
-SIZE = (1280, 800)
 SETTLE_S = 2.5
 SEGMENTATION = 2
 
 
 def main() -> None:
     """Take them all."""
+    from PIL import Image
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--folder", type=Path, default=Path(__file__).parents[1] / "docs" / "pictures"
     )
-    from PIL import Image
-
     folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as own:
@@ -57,6 +55,7 @@ def pictures(folder: Path) -> Iterator[tuple[str, Any]]:
     from napari_vhd.runner.known_run import make_demo
     from napari_vhd.widgets.docks import show_docks
     from napari_vhd.widgets.opening import open_path, opening_of
+    from napari_vhd.widgets.window import SIZE, wait
 
     run = make_demo(folder)
     viewer = napari.Viewer(title="napari-vhd: demo", show=True)
@@ -64,27 +63,17 @@ def pictures(folder: Path) -> Iterator[tuple[str, Any]]:
     show_docks(viewer)
     open_path(viewer, run, "AB")
     while opening_of(viewer).is_busy:
-        settle(0.05)
+        wait(0.05)
     scene = scene_of(viewer)
     if scene is None:
         raise RuntimeError(f"{run} could not be opened")
     for name, arrange in VIEWS.items():
         arrange(viewer, scene)
-        settle(SETTLE_S)
+        wait(SETTLE_S)
         shown = viewer.screenshot(canvas_only=False, flash=False)
         yield name, Image.fromarray(shown)
     opening_of(viewer).close()
     viewer.close()
-
-
-def settle(seconds: float) -> None:
-    """Let the window work."""
-    from qtpy.QtWidgets import QApplication
-
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.01)
 
 
 def dock(viewer: Viewer, name: str) -> Any:
@@ -102,7 +91,7 @@ def types(viewer: Viewer, scene: Scene) -> None:
 
 
 def cell(viewer: Viewer, scene: Scene) -> None:
-    """Show both outlines near by, and the card of one cell."""
+    """Show cells near by, and the card of one of them."""
     from napari_vhd import keys
 
     outlines = scene.session.outlines(keys.PROSEG)

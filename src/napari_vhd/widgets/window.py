@@ -65,16 +65,17 @@ def _save(viewer: Viewer, screenshot: Path) -> None:
     opening.failed.connect(refusals.append)
     end = time.monotonic() + _PATIENCE_S
     while opening.is_busy and not refusals and time.monotonic() < end:
-        _wait(0.05)
+        wait(0.05)
     if not refusals and not opening.is_busy:
-        _wait(_SETTLE_S)
+        wait(_SETTLE_S)
         viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
     viewer.close()
     if refusals:
         raise StageError(refusals[0])
 
 
-def _wait(seconds: float) -> None:
+def wait(seconds: float) -> None:
+    """Let the window work for so long."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         QApplication.processEvents()
