@@ -118,7 +118,7 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
         assert sdata["image"].values.sum() == 7 * 3 * 64 * 64
         acknowledged = number
     assert inside > kills / 4
-    assert acknowledged >= kills / 8
+    assert acknowledged > kills / 8
     with RunStore.open(run_dir).locked():
         pass
     left = {path.name for path in (run_dir / ".versions").iterdir()}
@@ -127,7 +127,7 @@ def kill_while_publishing(run_dir: Path, processes, kills: int, seed: int) -> No
 
 
 def test_killed_while_publishing_nothing_finished_is_lost(store: RunStore, processes) -> None:
-    kill_while_publishing(store.run_dir, processes, kills=8, seed=1)
+    kill_while_publishing(store.run_dir, processes, kills=12, seed=1)
 
 
 @pytest.mark.slow
