@@ -139,6 +139,9 @@ def test_usage_errors_exit_2(vhd):
     assert vhd("run", "--no-such-option")[0] == 2
     assert vhd("nonsense")[0] == 2
     assert vhd("status", "/no/such/run")[0] == 2
+    code, _, err = vhd("corrections", "list", "/a/run")
+    assert code == 2
+    assert err.startswith("napari-vhd: '/a/run' is not one of 'list', 'verify'")
 
 
 def test_params_lists_every_parameter_with_its_default(vhd):

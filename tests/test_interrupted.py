@@ -187,4 +187,4 @@ def test_a_full_disk_is_said_in_a_sentence_and_costs_nothing(
     code, _, err = run(config, "--run-dir", run_dir)
     assert code == 0, err
     assert done <= set(RunStore.open(run_dir).done())
-    assert all(step.status == "done" for step in status_of(run_dir))
+    assert all(step.status == "done" for step in status_of(run_dir).steps)

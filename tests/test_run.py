@@ -82,7 +82,7 @@ def test_a_run_folder_is_complete(finished):
         "celltypist_model.pkl",
     } <= names
     run = json.loads((finished / "run.json").read_text())
-    assert set(run["stages"]) == {step.stage for step in status_of(finished)}
+    assert set(run["stages"]) == {step.stage for step in status_of(finished).steps}
     for record in run["stages"].values():
         assert record["seconds"] > 0
         assert record["peak_rss_mb"] > 50
@@ -223,7 +223,7 @@ def test_a_second_run_does_nothing_and_says_so(finished, sample, monkeypatch, ca
     assert "nothing to do" in err
     assert out.splitlines()[-1] == str(finished.resolve())
     assert json.loads((finished / "run.json").read_text())["stages"] == before
-    assert all(step.status == "done" for step in status_of(finished))
+    assert all(step.status == "done" for step in status_of(finished).steps)
 
 
 def test_a_changed_parameter_runs_what_depends_on_it(finished, sample, tmp_path):
@@ -251,7 +251,7 @@ def test_a_changed_parameter_runs_what_depends_on_it(finished, sample, tmp_path)
 def test_kept_boundaries_give_the_same_cells_and_counts(finished, sample, tmp_path):
     copy = copy_run(finished, tmp_path / finished.name)
     run_config(configure(sample, boundaries=str(finished)), run_dir=copy, until="qc")
-    status = {step.stage: step.status for step in status_of(copy)}
+    status = {step.stage: step.status for step in status_of(copy).steps}
     assert status["boundaries"] == status["qc"] == "done"
     with Session.open(copy) as session:
         cells = session.cells
@@ -280,7 +280,7 @@ def test_a_session_goes_on_from_python(finished, tmp_path):
         assert (session.cells.obs.loc[session.cells.obs["kept"], "pct_counts_mt"] < 8).all()
         with pytest.raises(BadInputError, match="pct_mto"):
             session.configure(pct_mto=8)
-    status = {step.stage: step.status for step in status_of(copy)}
+    status = {step.stage: step.status for step in status_of(copy).steps}
     assert status["qc"] == "done"
     assert status["domains"] == "stale"
 

@@ -59,7 +59,8 @@ def main() -> None:
         _fail(f"{where}{error.strerror or error}; free space or change permissions.", 1)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")):
-            _fail(f"{getattr(error, 'message', '') or error}; see napari-vhd --help.", 2)
+            said = str(getattr(error, "message", "") or error)
+            _fail(f"{said.removeprefix('Value error, ').rstrip('.')}; see napari-vhd --help.", 2)
         _fail(f"unexpected {type(error).__name__}: {error}; please report it.", 1)
 
 
@@ -229,12 +230,14 @@ def status(
     """Tell which stages are done, stale or missing."""
     from napari_vhd.runner.run import status_of
 
-    rows = status_of(run_dir)
-    for row in rows:
+    found = status_of(run_dir)
+    for row in found.steps:
         if json_:
             typer.echo(json.dumps(dataclasses.asdict(row), ensure_ascii=False))
         else:
-            typer.echo(f"{row.stage:<12} {row.status:<8} {row.reason}")
+            typer.echo(f"{row.stage:<12} {row.status:<8} {row.reason}".rstrip())
+    if found.problem:
+        typer.echo(f"as written down, not held against its sources: {found.problem}", err=True)
 
 
 class CorrectionsAction(StrEnum):

@@ -9,14 +9,38 @@ import geopandas as gpd
 import numpy as np
 import pytest
 
-from napari_vhd import keys
+from napari_vhd import cli, keys
 from napari_vhd.io.store import RunStore
 from napari_vhd.runner import known_run
+from napari_vhd.runner.outlook import look
 from napari_vhd.runner.run import status_of
 
 
 def test_every_stage_of_the_demo_is_done(finished_run: Path) -> None:
-    assert {step.status for step in status_of(finished_run)} == {"done"}
+    assert {step.status for step in status_of(finished_run).steps} == {"done"}
+
+
+def test_a_run_is_looked_at_where_its_sources_and_engines_are_not(
+    reviewed_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("NAPARI_VHD_PROSEG", "/nowhere/proseg")
+    assert {step.status for step in status_of(reviewed_run).steps} == {"done"}
+    assert status_of(reviewed_run).problem == ""
+    path = reviewed_run / keys.RUN_FILE
+    run = json.loads(path.read_text())
+    run["config"]["paths"]["spaceranger_outs"] = "/nowhere/outs"
+    path.write_text(json.dumps(run))
+    found = status_of(reviewed_run)
+    assert {step.status for step in found.steps} == {"done"}
+    assert "/nowhere/outs" in found.problem
+    outlook = look(RunStore.open(reviewed_run).config(), reviewed_run)
+    assert {one.status for one in outlook.stages} == {"done", "left out"}
+    assert outlook.problem == found.problem
+    monkeypatch.setattr("sys.argv", ["napari-vhd", "status", str(reviewed_run)])
+    cli.main()
+    out, err = capsys.readouterr()
+    assert out.split()[:2] == ["read", "done"]
+    assert "/nowhere/outs" in err
 
 
 def test_what_is_known_and_not_computed_is_said_to_be(finished_run: Path) -> None:

@@ -189,7 +189,7 @@ def test_from_a_folder_to_cell_types_by_clicking(
     run_dir = dock.control.run_dir
     assert run_dir is not None
     assert run_dir.parent == tmp_path / "kept"
-    status = {step.stage: step.status for step in status_of(run_dir)}
+    status = {step.stage: step.status for step in status_of(run_dir).steps}
     assert {status[name] for name in ("stardist", "proseg", "domains", "enrichment")} == {"done"}
     with Session.open(run_dir) as session:
         assert keys.TYPE_CELLTYPIST in session.cells.obs

@@ -18,7 +18,6 @@ from napari_vhd.stages import pipeline, proseg
 from . import estimate, run
 from .estimate import NO_ESTIMATE, Estimate
 from .events import Record
-from .runner import Runner
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from napari_vhd.io.region_size import RegionSize
     from napari_vhd.stages.stage import Inputs, Stage
 
-    from .plan import Step
 
 Status = Literal["done", "stale", "missing", "left out"]
 
@@ -140,7 +138,9 @@ def look(config: RunConfig, run_dir: Path | None = None) -> Outlook:
         size = None
         problem = str(error) if inputs is None else ""
     store = None if run_dir is None else RunStore.open(run_dir)
-    steps, told = _steps(inputs, store, selection.stages)
+    how = None if store is None else run.standing(store, inputs, selection.stages)
+    steps = {} if how is None else {step.stage: step for step in how.steps}
+    told = "" if how is None else how.problem
     records: Mapping[str, Any] = {} if store is None else store.run()["stages"]
     earlier = estimate.earlier_runs(config, run_dir)
     params = config.to_dict()["params"]
@@ -185,21 +185,6 @@ def _inputs(config: RunConfig, run_dir: Path | None) -> Inputs:
         wanted = RunStore.open(run_dir).sample_id
         every = [one for one in every if one.sample.id == wanted] or every
     return every[0]
-
-
-def _steps(
-    inputs: Inputs | None, store: RunStore | None, stages: Sequence[Stage]
-) -> tuple[dict[str, Step], str]:
-    """Plan the run; where that cannot be, tell why."""
-    if store is None or inputs is None:
-        return {}, ""
-    try:
-        return {step.stage: step for step in Runner([inputs], [store], stages).plan()[0]}, ""
-    except BadInputError as error:
-        from .plan import Step
-
-        done = store.done()
-        return {name: Step(name, "done", "", False) for name in done}, str(error)
 
 
 def _problem(stage: Stage, inputs: Inputs | None) -> str:

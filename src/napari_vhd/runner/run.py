@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.store import RunStore
 from napari_vhd.stages import pipeline
 
-from .plan import Choice, chosen_stages
+from .plan import Choice, Step, chosen_stages
 from .runner import Runner
 
 if TYPE_CHECKING:
@@ -20,7 +21,22 @@ if TYPE_CHECKING:
     from napari_vhd.config import RunConfig
     from napari_vhd.stages.stage import Inputs, Stage
 
-    from .plan import Step
+
+@dataclasses.dataclass(frozen=True)
+class Standing:
+    """How a run folder stands.
+
+    Attributes
+    ----------
+    steps
+        Its stages, in order.
+    problem
+        Why it could not be held against its sources, in a sentence: `steps` are then as they were
+        written down. Empty where it could.
+    """
+
+    steps: tuple[Step, ...]
+    problem: str = ""
 
 
 def prepare(
@@ -114,20 +130,41 @@ def run_config(
     return [store.run_dir for store in runner.stores]
 
 
-def status_of(run_dir: Path) -> tuple[Step, ...]:
+def status_of(run_dir: Path) -> Standing:
     """Tell what is done, stale or missing in a run folder.
 
     Raises
     ------
     BadInputError
-        If it is not a run folder, or its source is gone.
+        If it is not a run folder.
     """
     store = RunStore.open(run_dir)
     config = store.config()
-    samples = tuple(sample for sample in config.samples if sample.id == store.sample_id)
-    selection = pipeline.stages_of(config)
-    inputs = [one for one in pipeline.inputs_of(config) if one.sample in samples]
-    return Runner(inputs, [store], selection.stages).plan()[0]
+    stages = pipeline.stages_of(config).stages
+    try:
+        every = pipeline.inputs_of(config)
+    except BadInputError as error:
+        return dataclasses.replace(standing(store, None, stages), problem=str(error))
+    inputs = next((one for one in every if one.sample.id == store.sample_id), None)
+    return standing(store, inputs, stages)
+
+
+def standing(store: RunStore, inputs: Inputs | None, stages: Sequence[Stage]) -> Standing:
+    """Hold a run folder against its config and files; without `inputs`, as it was written down."""
+    problem = ""
+    if inputs is not None:
+        try:
+            return Standing(Runner([inputs], [store], stages).plan()[0])
+        except BadInputError as error:
+            problem = str(error)
+    done = store.done()
+    steps = [
+        Step(stage.name, "done", "", False)
+        if stage.name in done
+        else Step(stage.name, "missing", "has not run yet", False)
+        for stage in stages
+    ]
+    return Standing(tuple(steps), problem)
 
 
 def _create(config: RunConfig, inputs: Inputs) -> RunStore:

@@ -23,7 +23,6 @@ from napari_vhd.parameters import ProsegParameters, ProsegSettings
 from .stage import Inputs, Outcome, Sample, Stage, each
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from anndata import AnnData
@@ -300,11 +299,6 @@ def _check(_inputs: Inputs) -> None:
     find_proseg()
 
 
-def _files(_inputs: Inputs) -> Iterable[Path]:
-    """Another version gives another result."""
-    return [find_proseg()]
-
-
 def _memory(sample: Sample, _parameters: ProsegParameters) -> int:
     """Bytes that ProSeg will need for a sample."""
     bins = sample.sdata.tables[keys.bin_table(2)]
@@ -327,7 +321,6 @@ STAGE = Stage(
     needs=("stardist",),
     makes=(keys.PROSEG, keys.PROSEG_COUNTS),
     check=_check,
-    files=_files,
     imports=("spatialdata",),
     memory=_memory,
 )
