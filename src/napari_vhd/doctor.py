@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from ctypes.util import find_library
 from dataclasses import dataclass
@@ -97,8 +96,7 @@ def _proseg() -> Finding:
         path = proseg_binary.find_proseg()
     except VhdError as error:
         return Finding("proseg", "missing", str(error), "make venv")
-    answer = subprocess.run([str(path), "--version"], capture_output=True, text=True, check=False)
-    found = answer.stdout.strip().removeprefix("proseg ")
+    found = proseg_binary.proseg_version()
     if found != proseg_binary.VERSION:
         detail = f"{found or 'no answer'} at {path}; {proseg_binary.VERSION} was tested"
         return Finding("proseg", "optional", detail, "make venv")

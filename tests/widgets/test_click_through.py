@@ -37,7 +37,7 @@ pytestmark = pytest.mark.tools
 SOON, LONG = 30_000, 300_000
 SAMPLE, REGION, SEGMENTATION, DOMAINS, _, CELL_TYPES = range(6)
 QUICK = {
-    "proseg": {"samples": 4, "burnin_samples": 4, "hillclimb": 2},
+    "proseg": {"samples": 2, "burnin_samples": 2, "hillclimb": 1},
     "novae_max_epochs": 3,
     "domain_range": [4, 4],
     "clustering_col": "novae_domains_4",

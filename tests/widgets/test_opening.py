@@ -228,10 +228,11 @@ def test_an_opened_scene_is_freed_when_the_next_one_opens(
     gone = weakref.ref(opened(viewer, reviewed_run, qtbot))
     opened(viewer, other, qtbot)
 
-    def is_freed() -> bool:
-        gc.collect()
-        return gone() is None
-
     # What was read for it beside the window may have to come to its end.
-    qtbot.waitUntil(is_freed, timeout=20_000)
+    for _ in range(40):
+        qtbot.wait(250)
+        gc.collect()
+        if gone() is None:
+            break
+    assert gone() is None
     opening_of(viewer).close()

@@ -71,6 +71,16 @@ def find_proseg() -> Path:
     )
 
 
+def proseg_version() -> str:
+    """Ask the executable for its version; "" where it is not installed or does not answer."""
+    try:
+        command = [str(find_proseg()), "--version"]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    except (MissingEngineError, OSError):
+        return ""
+    return answer.stdout.strip().removeprefix("proseg ")
+
+
 def run_proseg(
     arguments: Sequence[str],
     folder: Path,

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_vhd.io.proseg_binary import proseg_version
+
 from .events import Task
 from .job import Job, SampleJob
 from .plan import plan
@@ -259,10 +261,12 @@ class Agenda:
 
 
 def versions_here() -> dict[str, str]:
-    """List the versions of Python, of this package and of the libraries that compute."""
+    """List the versions of Python, of this package, of ProSeg and of the libraries that compute."""
     import platform
 
     found = {"python": platform.python_version()}
+    if proseg := proseg_version():
+        found["proseg"] = proseg
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

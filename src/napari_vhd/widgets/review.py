@@ -101,7 +101,7 @@ class ReviewPanel(StepPanel):
         self.run_button.setText("Run all that is missing or out of date")
         self.run_button.setToolTip(problem or "Every stage that the settings ask for, in order.")
         self.run_button.setVisible(bool(todo) and not control.is_running)
-        self.run_button.setEnabled(not problem)
+        self.run_button.setEnabled(bool(todo) and not problem)
         self.again_button.hide()
         every = dataclasses.replace(self.step, stages=tuple(todo))
         self.estimate.setText(report.estimate_of(every, outlook, control.config) if todo else "")

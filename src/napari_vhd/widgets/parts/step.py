@@ -197,7 +197,8 @@ class StepPanel(QWidget):
         self.run_button.setVisible(free and bool(asked) and not done)
         self.again_button.setVisible(free and done)
         for button in (self.run_button, self.again_button):
-            button.setEnabled(free and not problem)
+            # Not before it is known what there is to run.
+            button.setEnabled(free and bool(asked) and not problem)
         self.show_running()
 
     def show_running(self) -> None:
