@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import queue
-import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ import numpy as np
 import pytest
 import shapely
 from napari.components import ViewerModel
+from pixels import codes, expected
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
@@ -21,36 +20,12 @@ from napari_vhd.io.store import RunStore
 from napari_vhd.layers import Scene, scene_of
 from napari_vhd.layers.categories import DROPPED
 from napari_vhd.layers.coloring import first_column
-from napari_vhd.layers.prepared import Prepared
 from napari_vhd.stages.stage import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari_vhd.session import Session
 
 TYPE, DOMAINS = keys.TYPE_DOMAIN, keys.domains(5)
-
-
-def _codes(scene: Scene, boundaries: str = keys.PROSEG) -> np.ndarray:
-    """Pixels of the fills at one per full-resolution px."""
-    fills = scene.cells[boundaries].fills
-    return np.asarray(fills.layer.data[scene.raster(boundaries).level_of(1.0)])
-
-
-def _expected(scene: Scene, column: str) -> np.ndarray:
-    """The same by asking the session about the cell at each pixel."""
-    raster, labels = scene.raster(keys.PROSEG), scene.session.labels(keys.PROSEG, column)
-    level = raster.level_of(1.0)
-    ids = raster.read(level, 0, raster.shape(level)[0], 0, raster.shape(level)[1])
-    codes = np.concatenate([[0], labels.codes + 1])
-    kept = scene.session.labels(keys.PROSEG, keys.KEPT)
-    gone = np.concatenate([[False], kept.codes == kept.names.index("dropped")])
-    none = codes == 0
-    none[0] = False
-    codes[none] = len(labels.names) + 1
-    codes[none & gone] = len(labels.names) + 2
-    return codes[ids]
 
 
 def test_a_sample_is_shown_with_its_cell_types_outlines_and_scale(scene: Scene) -> None:
@@ -70,7 +45,7 @@ def test_a_sample_is_shown_with_its_cell_types_outlines_and_scale(scene: Scene) 
 def test_cells_have_the_codes_of_their_labels(scene: Scene) -> None:
     for column in (TYPE, DOMAINS):
         scene.color_by(column)
-        np.testing.assert_array_equal(_codes(scene), _expected(scene, column))
+        np.testing.assert_array_equal(codes(scene), expected(scene, column))
     counts = {one.name: one.count for one in scene.coloring.categories}
     labels = scene.session.labels(keys.PROSEG, DOMAINS)
     for code, name in enumerate(labels.names):
@@ -160,16 +135,16 @@ def test_a_colour_that_the_session_keeps_is_shown(scene: Scene) -> None:
 
 def test_labels_follow_corrections_and_their_undoing(scene: Scene) -> None:
     scene.color_by(TYPE)
-    before = _codes(scene).copy()
+    before = codes(scene).copy()
     cells = scene.session.outlines(keys.PROSEG).live_ids()[:50]
     news: list[Any] = []
     scene.coloring_changed.connect(lambda: news.append(scene.coloring))
     scene.session.relabel(cells, TYPE, "Tumor")
     assert news
-    np.testing.assert_array_equal(_codes(scene), _expected(scene, TYPE))
-    assert (_codes(scene) != before).any()
+    np.testing.assert_array_equal(codes(scene), expected(scene, TYPE))
+    assert (codes(scene) != before).any()
     scene.session.undo()
-    np.testing.assert_array_equal(_codes(scene), before)
+    np.testing.assert_array_equal(codes(scene), before)
 
 
 def test_a_label_of_a_new_name_gets_a_colour(scene: Scene) -> None:
@@ -177,25 +152,25 @@ def test_a_label_of_a_new_name_gets_a_colour(scene: Scene) -> None:
     cell = scene.session.outlines(keys.PROSEG).live_ids()[3]
     scene.session.relabel([cell], TYPE, "Something else", add=True)
     assert "Something else" in [one.name for one in scene.coloring.categories]
-    np.testing.assert_array_equal(_codes(scene), _expected(scene, TYPE))
+    np.testing.assert_array_equal(codes(scene), expected(scene, TYPE))
 
 
 def test_outlines_follow_corrections_and_their_undoing(scene: Scene) -> None:
     session, cells = scene.session, scene.cells[keys.PROSEG]
     scene.color_by(TYPE)
-    before = _codes(scene).copy()
+    before = codes(scene).copy()
     cell, other = session.outlines(keys.PROSEG).live_ids()[5:7]
     scene.select([cell, other])
     session.delete([cell])
     assert scene.selection == (other,)
     made = session.add(shapely.box(10, 10, 40, 40), keys.PROSEG)
     assert scene.pick(25.0, 25.0) == made[0]
-    np.testing.assert_array_equal(_codes(scene), _expected(scene, TYPE))
+    np.testing.assert_array_equal(codes(scene), expected(scene, TYPE))
     lines = np.asarray(cells.lines.layer.data[scene.raster(keys.PROSEG).level_of(1.0)])
     assert lines[9:11, 20].any() and lines[39:41, 20].any()
     session.undo()
     session.undo()
-    np.testing.assert_array_equal(_codes(scene), before)
+    np.testing.assert_array_equal(codes(scene), before)
 
 
 def test_a_cell_that_was_dropped_is_told_apart_and_can_be_brought_back(scene: Scene) -> None:
@@ -350,7 +325,7 @@ def test_a_stage_that_published_is_shown(scene: Scene) -> None:
     assert scene.coloring.column == DOMAINS
     assert scene.camera.center == pytest.approx((200, 200))
     scene.session.relabel(["c000009"], DOMAINS, "D1")
-    np.testing.assert_array_equal(_codes(scene), _expected(scene, DOMAINS))
+    np.testing.assert_array_equal(codes(scene), expected(scene, DOMAINS))
 
 
 def test_cell_types_that_have_just_been_computed_are_shown(scene: Scene) -> None:
@@ -434,89 +409,10 @@ def test_the_paint_window_follows_corrections(scene: Scene) -> None:
     height, width = layer.data.shape
     offset = (top - round(raster.top), left - round(raster.left))
     part = np.s_[offset[0] : offset[0] + height, offset[1] : offset[1] + width]
-    np.testing.assert_array_equal(layer.data, _expected(scene, TYPE)[part])
-
-
-class _Window:
-    """A GUI thread: does what is handed to it, one by one."""
-
-    def __init__(self) -> None:
-        self.waiting: queue.Queue[Callable[[], None]] = queue.Queue()
-
-    def __call__(self, function: Callable[[], None]) -> None:
-        self.waiting.put(function)
-
-    def turn(self, until: Callable[[], bool]) -> None:
-        while not until():
-            self.waiting.get(timeout=20)()
-
-
-def test_with_a_window_slow_reading_happens_beside_it_and_late_results_are_dropped(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window, viewer = _Window(), ViewerModel()
-    scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
-    here, go_on, begun = threading.get_ident(), threading.Event(), threading.Event()
-    there: list[int] = []
-    numbers = session.numbers
-
-    def slow(boundaries: str, column: str) -> Any:
-        there.append(threading.get_ident())
-        if column == "Tumor_score":
-            begun.set()
-            assert go_on.wait(20)
-        return numbers(boundaries, column)
-
-    monkeypatch.setattr(session, "numbers", slow)
-    scene.color_by("Tumor_score")
-    assert begun.wait(20)
-    scene.color_by("Fibroblasts_score")
-    window.turn(lambda: scene.coloring.column == "Fibroblasts_score")
-    told: list[str | None] = []
-    scene.coloring_changed.connect(lambda: told.append(scene.coloring.column))
-    go_on.set()
-    scene.color_by(DOMAINS)
-    window.turn(lambda: scene.coloring.column == DOMAINS)
-    assert "Tumor_score" not in told
-    assert here not in there
-    failed: list[Exception] = []
-    scene.failed.connect(failed.append)
-    scene.color_by("nonsense")
-    window.turn(lambda: bool(failed))
-    assert isinstance(failed[0], BadInputError)
-    scene.close()
-
-
-def test_an_edit_while_a_column_is_read_is_not_lost(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    window, viewer = _Window(), ViewerModel()
-    scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
-    scene.color_by(DOMAINS)
-    window.turn(lambda: scene.coloring.column == DOMAINS)
-    from napari_vhd.layers import color_verbs
-
-    original, read, go_on = color_verbs.read, threading.Event(), threading.Event()
-
-    def late(*arguments: Any) -> Any:
-        found = original(*arguments)
-        read.set()
-        assert go_on.wait(20)
-        return found
-
-    monkeypatch.setattr(color_verbs, "read", late)
-    scene.color_by(TYPE)
-    assert read.wait(20)
-    session.relabel(session.outlines(keys.PROSEG).live_ids()[:40], TYPE, "Tumor")
-    go_on.set()
-    window.turn(lambda: scene.coloring.column == TYPE)
-    np.testing.assert_array_equal(_codes(scene), _expected(scene, TYPE))
-    scene.close()
+    np.testing.assert_array_equal(layer.data, expected(scene, TYPE)[part])
 
 
 def test_a_scene_that_is_closed_leaves_nothing(session: Session) -> None:
-    # Rings of references that are garbage when a column is first read wait for the session's end.
-    session.labels(keys.PROSEG, TYPE)
     viewer = ViewerModel()
     callbacks = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)
     scenes = []

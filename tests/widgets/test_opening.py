@@ -72,6 +72,7 @@ def test_opening_shows_the_cells_and_tells_the_docks(
     current_of(viewer).scene_changed.connect(lambda: told.append(current_of(viewer).scene))
     scene = opened(viewer, reviewed_run, qtbot)
     assert told == [scene]
+    qtbot.waitUntil(lambda: not scene.awaited, timeout=20_000)
     assert {"H&E", "ProSeg cells", "StarDist nuclei outlines"} <= {x.name for x in viewer.layers}
     assert scene.coloring.column == keys.TYPE_CELLTYPIST_PER_CELL
     opening_of(viewer).close()

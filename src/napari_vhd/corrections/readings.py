@@ -94,6 +94,8 @@ class Readings:
 
     def outlines(self, boundaries: str) -> Outlines:
         """Give the live outlines of a segmentation."""
+        # Nobody has to wait for what is slow about it.
+        self.editor.reviewed.read_ahead(boundaries)
         with self.editor.lock:
             return self.editor.reviewed.outlines(boundaries)
 

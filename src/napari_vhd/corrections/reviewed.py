@@ -7,6 +7,7 @@ not matter: the state of each slot follows from the entries alone.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,6 +39,9 @@ if TYPE_CHECKING:
     from .history import History
     from .opened import Opened
     from .outlines import Outlines
+
+
+MANY_ENTRIES = 5000
 
 
 @dataclass(frozen=True)
@@ -114,12 +118,32 @@ class Reviewed:
         self.kept = kept
         self._history = history
         self._segmentations: dict[str, Segmentation] = {}
+        # Read, and not yet brought up to date.
+        self._as_read: dict[str, Segmentation] = {}
+        self._reading = RLock()
+        self._is_set_aside = False
         self._columns: dict[tuple[str, str], LabelColumn] = {}
         self._numbers: dict[str, NumberColumns] = {}
         self._regions: Regions | None = None
         self._counts: LiveCounts | None = None
 
     # What there is
+
+    def read_ahead(self, name: str) -> None:
+        """Read a segmentation as computed: what is slow about it, and needs no entry.
+
+        May be called beside everything else that is done with this sample.
+
+        Raises
+        ------
+        BadInputError
+            As `segmentation` does.
+        """
+        with self._reading:
+            if name not in self._as_read and name not in self._segmentations:
+                with no_collection():
+                    ids, geometries = self.computed.outlines(name)
+                    self._as_read[name] = Segmentation(name, ids, geometries, self._history)
 
     def segmentation(self, name: str) -> Segmentation:
         """Give a segmentation with its corrections; built the first time.
@@ -130,14 +154,16 @@ class Reviewed:
             If there is none of that name; names those that are there.
         """
         if name not in self._segmentations:
-            with no_collection():
-                self._segmentations[name] = self._segmented(name)
-            set_aside()
+            with self._reading:
+                self.read_ahead(name)
+                with no_collection():
+                    self._segmentations[name] = self._segmented(self._as_read.pop(name))
+            self._set_aside()
         return self._segmentations[name]
 
-    def _segmented(self, name: str) -> Segmentation:
-        ids, geometries = self.computed.outlines(name)
-        made = Segmentation(name, ids, geometries, self._history)
+    def _segmented(self, made: Segmentation) -> Segmentation:
+        """Bring a segmentation up to date with its entries."""
+        name = made.name
         entries = self.filing.cells(name)
         if any(entry.epoch not in ("", made.epoch) for entry in entries):
             made.matches = rematch.match_epochs(
@@ -221,9 +247,18 @@ class Reviewed:
             with no_collection():
                 found = LabelColumn(name, computed, segmentation, self._history)
                 found.load(self.filing.labels(boundaries, name))
-            set_aside()
+            self._set_aside()
             self._columns[boundaries, name] = found
         return found
+
+    def _set_aside(self) -> None:
+        """Set aside what was read first, and later only much: a window's own garbage is not to be.
+
+        Outlines and labels are few objects; entries are one each.
+        """
+        if not self._is_set_aside or len(self._history.entries) > MANY_ENTRIES:
+            self._is_set_aside = True
+            set_aside()
 
     def corrected_columns(self) -> Iterator[tuple[str, str, LabelColumn]]:
         """Give the label columns with entries: segmentation, name, column; sorted."""

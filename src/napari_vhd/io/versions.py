@@ -61,12 +61,12 @@ def write_json(path: Path, data: Mapping[str, Any]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: Path | str, target: Path | str) -> None:
     """Make `target` the same file as `source`, or a copy where hard links are not to be had."""
     try:
         os.link(source, target, follow_symlinks=False)
     except OSError:
-        target.unlink(missing_ok=True)
+        Path(target).unlink(missing_ok=True)
         shutil.copy2(source, target, follow_symlinks=False)
 
 
@@ -80,25 +80,27 @@ def link_tree(source: Path, target: Path, leave_out: frozenset[str] = frozenset(
     leave_out
         Folders to leave out, as paths relative to `source` with ``/``.
     """
-    for folder, names, files in os.walk(source):
-        relative = Path(folder).relative_to(source)
-        names[:] = [name for name in names if (relative / name).as_posix() not in leave_out]
-        here = target / relative
-        here.mkdir()
+    # Thousands of files: plain text for paths takes a third of the time of Path objects.
+    left_out = {os.path.join(source, *name.split("/")) for name in leave_out}
+    start, to = len(str(source)), str(target)
+    for folder, names, files in os.walk(str(source)):
+        names[:] = [name for name in names if os.path.join(folder, name) not in left_out]
+        here = to + folder[start:]
+        os.mkdir(here)
         for name in files:
             copy = shutil.copyfile if name in COPIED else link
-            copy(Path(folder, name), here / name)
+            copy(os.path.join(folder, name), os.path.join(here, name))
 
 
 def sync_tree(root: Path) -> None:
     """Bring a tree to the disk: its folders and the files that no other version shares."""
-    folders: list[Path] = []
-    new: list[Path] = []
-    for folder, _names, files in os.walk(root):
-        folders.append(Path(folder))
+    folders: list[str] = []
+    new: list[str] = []
+    for folder, _names, files in os.walk(str(root)):
+        folders.append(folder)
         for name in files:
-            entry = Path(folder, name)
-            status = entry.lstat()
+            entry = os.path.join(folder, name)
+            status = os.lstat(entry)
             if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
                 new.append(entry)
     # The file system commits waiting syncs together: many at once cost little more than one.
@@ -108,7 +110,7 @@ def sync_tree(root: Path) -> None:
                 pass
 
 
-def sync(path: Path) -> None:
+def sync(path: Path | str) -> None:
     """Bring one file or folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:

@@ -10,7 +10,7 @@ from napari_vhd.exceptions import BadInputError
 from .coloring import Coloring, Wish, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Iterable
 
     from napari_vhd.session import Session
 
@@ -45,6 +45,9 @@ class ColorVerbs:
     def _restyle_paint(self, fills: CategoryLayer) -> None:
         raise NotImplementedError
 
+    def _waits_for(self, names: Iterable[str], call: Callable[[], None]) -> bool:
+        raise NotImplementedError
+
     def _catch_up(self, since: int | None) -> None:
         raise NotImplementedError
 
@@ -68,6 +71,10 @@ class ColorVerbs:
             Where there is no such column or segmentation (with `dispatch`: `failed` is told).
         """
         boundaries = boundaries or self._coloring.boundaries or next(iter(self.cells), "")
+        if self._waits_for(
+            [boundaries], lambda: self.color_by(column, boundaries, computed=computed)
+        ):
+            return
         if column is not None and boundaries not in self.cells:
             raise BadInputError(
                 f"{self.session.sample_id}: there are no boundaries {boundaries!r}; there are: "

@@ -33,14 +33,14 @@ class Following(ViewVerbs, ColorVerbs):
 
     def _on_cells_changed(self, news: CellsChanged) -> None:
         """Take in an edit: pixels in the thread that made it, layers where they may be touched."""
+        self._edits += 1
+        self._recent.append((self._edits, news))
         cells = self.cells.get(news.boundaries)
         if cells is None:
             return
         boxes = []
         if news.outlines:
             boxes = cells.raster.redraw(news.rows)
-        self._edits += 1
-        self._recent.append((self._edits, news))
         self.tasks.soon(lambda: self._follow(news, boxes))
 
     def _follow(self, news: CellsChanged, boxes: list[Any]) -> None:

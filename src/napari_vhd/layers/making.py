@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from .prepared import Prepared
+    from .raster import CellRaster
     from .scene import Scene
 
 OUTLINE_COLORS = ("#FFFFFF", "#00E5FF", "#FFD400", "#FF5CF4")
@@ -65,27 +66,43 @@ class Making:
 
     def _steps(self, scene: Scene) -> Generator[None, None, None]:
         yield from self.background.make_images()
-        colors = OUTLINE_COLORS * len(self.prepared.rasters)
-        for (name, raster), color in zip(self.prepared.rasters.items(), colors, strict=False):
-            self.cells[name] = CellsLayers(
-                raster,
-                self.frame,
-                self.stack,
-                TITLES.get(name, name),
-                color,
-                partial(self.metadata.of, name),
-                partial(shape_columns, scene, name),
-                partial(scene.on_recolored, name),
-            )
+        rasters = self.prepared.rasters
+        self.cells |= {name: self._cells_of(scene, name, rasters[name]) for name in rasters}
         if (first := self.prepared.first) is not None:
             yield from self.cells[first.wish.boundaries].make_fill(first)
         for name, cells in self.cells.items():
-            yield from cells.make_outlines(visible=name == next(iter(self.cells)))
-            cells.shapes.layer.events.visible.connect(scene.on_shapes_visible)
+            yield from self._outlines_of(scene, cells, visible=name == next(iter(self.cells)))
         yield from self.background.make_regions()
-        always = [cells.lines.layer for cells in self.cells.values()]
-        always += [cells.shapes.layer for cells in self.cells.values()]
-        for layer in (*self.background.images, *always, self.background.regions.layer):
+        for layer in (*self.background.images, self.background.regions.layer):
+            layer.events.visible.connect(scene.on_style)
+
+    def more(self, scene: Scene, name: str, raster: CellRaster) -> Generator[None, None, None]:
+        """Make the layers of a segmentation that was read later; hidden."""
+        made = self._cells_of(scene, name, raster)
+        yield from self._outlines_of(scene, made, visible=False)
+        every = {**self.cells, name: made}
+        self.cells.clear()
+        self.cells |= {one: every[one] for one in self.prepared.segmentations if one in every}
+
+    def _cells_of(self, scene: Scene, name: str, raster: CellRaster) -> CellsLayers:
+        place = self.prepared.segmentations.index(name)
+        return CellsLayers(
+            raster,
+            self.frame,
+            self.stack,
+            TITLES.get(name, name),
+            OUTLINE_COLORS[place % len(OUTLINE_COLORS)],
+            partial(self.metadata.of, name),
+            partial(shape_columns, scene, name),
+            partial(scene.on_recolored, name),
+        )
+
+    def _outlines_of(
+        self, scene: Scene, cells: CellsLayers, visible: bool
+    ) -> Generator[None, None, None]:
+        yield from cells.make_outlines(visible)
+        cells.shapes.layer.events.visible.connect(scene.on_shapes_visible)
+        for layer in (cells.lines.layer, cells.shapes.layer):
             layer.events.visible.connect(scene.on_style)
 
     def drop(self) -> None:

@@ -75,7 +75,7 @@ class Metadata:
             self._load(scene, event.value)
 
     def _load(self, scene: Scene, look_again: Layer | None = None) -> None:
-        names = [*scene.cells, self.image_name]
+        names = [*scene.prepared.segmentations, self.image_name]
 
         def fill(found: dict[str, dict[str, Any]]) -> None:
             self._known, self._loaded = found, True

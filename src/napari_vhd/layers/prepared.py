@@ -10,7 +10,7 @@ from .frame import Frame
 from .raster import CellRaster
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from napari_vhd.io.source_image import Pyramid
     from napari_vhd.session import Session
@@ -32,8 +32,10 @@ class Prepared:
         H&E of the sample, and of the whole slide where that is more.
     overview
         Space Ranger's picture of the slide: pixels, px per pixel, origin; where no H&E is.
+    segmentations
+        All that there are, the one that is typed first.
     rasters
-        Cells of each segmentation, coarse levels drawn.
+        Cells of those that are looked at first, coarse levels drawn.
     first
         The column that colours the cells first, None: outlines only.
     columns
@@ -47,6 +49,7 @@ class Prepared:
     image: Pyramid | None
     slide: Pyramid | None
     overview: tuple[Any, float, tuple[float, float]] | None
+    segmentations: tuple[str, ...]
     rasters: Mapping[str, CellRaster]
     first: Read | None
     columns: frozenset[str]
@@ -58,6 +61,7 @@ class Prepared:
         session: Session,
         column: str | None = "",
         known: frozenset[str] | None = None,
+        looked_at: Collection[str] = (),
     ) -> Prepared:
         """Read what a Scene needs.
 
@@ -70,6 +74,8 @@ class Prepared:
         known
             Columns of the version before: cell types or domains that are none of them have just
             been computed, and are shown first. None: there is no version before.
+        looked_at
+            Segmentations that are shown from the beginning, besides the first.
         """
         source = session.source
         frame = Frame.of(source.um_per_px)
@@ -77,10 +83,11 @@ class Prepared:
         overview = None if image is not None or slide is not None else source.hires()
         extent = _extent(image or slide, overview)
         names = session.segmentations()
-        rasters = {}
-        for name in names:
-            rasters[name] = CellRaster(session.outlines(name), extent)
-            rasters[name].prepare(first_view=True)
+        rasters = {
+            name: raster_of(session, name, extent)
+            for name in names
+            if name == names[0] or name in looked_at
+        }
         first, columns = None, frozenset[str]()
         if names:
             columns = frozenset(one.name for one in session.columns(names[0]))
@@ -92,7 +99,14 @@ class Prepared:
         for raster in rasters.values():
             extent = _joined(extent, raster.box)
         regions = session.regions()
-        return cls(frame, extent, image, slide, overview, rasters, first, columns, regions)
+        return cls(frame, extent, image, slide, overview, names, rasters, first, columns, regions)
+
+
+def raster_of(session: Session, boundaries: str, extent: Box) -> CellRaster:
+    """Read the cells of a segmentation and draw what a view of the whole needs."""
+    raster = CellRaster(session.outlines(boundaries), extent)
+    raster.prepare(first_view=True)
+    return raster
 
 
 def _extent(image: Pyramid | None, overview: Any) -> Box:

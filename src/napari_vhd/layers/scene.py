@@ -16,9 +16,9 @@ from .corrector import close_corrector, corrector_of
 from .following import RECENT, Following
 from .making import Making
 from .mouse import Mouse
-from .prepared import Prepared
+from .prepared import Prepared, raster_of
 from .tasks import Tasks
-from .view_state import looked_at, restored, state_of
+from .view_state import looked_at, looked_at_first, restored, state_of
 from .view_verbs import OutlineStyle
 
 if TYPE_CHECKING:
@@ -101,9 +101,14 @@ class Scene(Following):
         self._selection: tuple[str, ...] = ()
         self._recent: deque[tuple[int, CellsChanged]] = deque(maxlen=RECENT)
         self._edits = 0
+        self._awaited: dict[str, dict[str, Any]] = {}
+        self._wanted: Callable[[], None] | None = None
         self._paint: PaintWindow | None = None
         self._mouse: Mouse | None = None
-        self._making: Making | None = Making(self, prepared or Prepared.of(session))
+        view = view or {}
+        if prepared is None:
+            prepared = Prepared.of(session, looked_at=looked_at_first(view))
+        self._making: Making | None = Making(self, prepared)
         making = self._making
         self._take(making)
         self.comparison = Comparison(self)
@@ -112,17 +117,15 @@ class Scene(Following):
                 before.close()
             for _ in self._first_steps(making, view):
                 pass
-            self._begin()
+            self._begin(making, view)
         else:
             self.tasks.in_turns(
                 "layers",
                 self._first_steps(making, view),
-                lambda: then(self._begin()),
+                lambda: then(self._begin(making, view)),
             )
 
-    def _first_steps(
-        self, making: Making, view: dict[str, Any] | None
-    ) -> Generator[None, None, None]:
+    def _first_steps(self, making: Making, view: dict[str, Any]) -> Generator[None, None, None]:
         """Make the layers beside those of the sample before, then take these out."""
         unseen = True
         for _ in making.steps(self):
@@ -132,15 +135,15 @@ class Scene(Following):
                 yield
                 # napari has looked at its first layer as a whole.
                 self.camera.show(*making.prepared.extent)
-                looked_at(self, view or {})
+                looked_at(self, view)
             yield
         self._begin_with(making)
         yield
-        yield from restored(self, view or {})
+        yield from restored(self, view)
         if (before := _SCENES.get(self.viewer)) is not None:
             yield from before.stack.leave()
 
-    def _begin(self) -> Scene:
+    def _begin(self, making: Making, view: dict[str, Any]) -> Scene:
         """Be the Scene of the viewer, when all layers are there."""
         viewer = self.viewer
         if (before := _SCENES.get(viewer)) is not None:
@@ -151,6 +154,7 @@ class Scene(Following):
         self._mouse = Mouse(self)
         self._connect()
         _SCENES[viewer] = self
+        self._read_rest(making, view)
         return self
 
     def _take(self, making: Making) -> None:
@@ -165,11 +169,60 @@ class Scene(Following):
         if making.prepared.first is not None:
             self._show(making.prepared.first)
         for name, raster in making.prepared.rasters.items():
-            if not self.tasks.is_direct:
-                raster.waits = False
-                show = partial(self._on_drawn, name)
-                self.tasks.ask(f"raster {name}", raster.prepare, show)
+            self._finish(name, raster)
         self.metadata.begin()
+
+    def _read_rest(self, making: Making, view: dict[str, Any]) -> None:
+        """Ask for the segmentations that are not looked at first."""
+        prepared, styles = making.prepared, view.get("outlines", {})
+        rest = [name for name in prepared.segmentations if name not in prepared.rasters]
+        self._awaited = {name: styles.get(name, {}) for name in rest}
+        for name in rest:
+            self._read_more(making, name)
+
+    def _read_more(self, making: Making, name: str) -> None:
+        """Read a segmentation beside the window, and make its layers."""
+        extent, since = making.prepared.extent, self._edits
+
+        def make(raster: CellRaster) -> None:
+            self.tasks.in_turns(
+                f"layers of {name}",
+                making.more(self, name, raster),
+                lambda: self._on_more(name, raster, since),
+            )
+
+        self.tasks.ask(f"cells of {name}", lambda: raster_of(self.session, name, extent), make)
+
+    def _on_more(self, name: str, raster: CellRaster, since: int) -> None:
+        """Show a segmentation as it was left, and do what was asked of it meanwhile."""
+        for number, news in list(self._recent):
+            if number > since and news.boundaries == name and news.outlines:
+                raster.redraw(news.rows)
+        self._finish(name, raster)
+        style = self._awaited.pop(name)
+        if style:
+            self.set_outline_style(name, style["color"], style["opacity"])
+            self.show_outlines(name, style["visible"])
+            self.show_shapes(name, style["shapes"])
+        self._stack.name_again()
+        self.select(self._selection)
+        self.layers_changed.emit()
+        wanted, self._wanted = self._wanted, None
+        if wanted is not None:
+            wanted()
+
+    def _forget_rest(self) -> None:
+        """Wait no longer for segmentations of the version before."""
+        for name in self._awaited:
+            self.tasks.forget(f"cells of {name}")
+            self.tasks.forget(f"layers of {name}")
+        self._awaited, self._wanted = {}, None
+
+    def _finish(self, name: str, raster: CellRaster) -> None:
+        """Draw what is left of a segmentation, beside the window."""
+        if not self.tasks.is_direct:
+            raster.waits = False
+            self.tasks.ask(f"raster {name}", raster.prepare, partial(self._on_drawn, name))
 
     def _on_drawn(self, boundaries: str, _nothing: Any) -> None:
         self.cells[boundaries].refresh(outlines=True)
@@ -209,6 +262,11 @@ class Scene(Following):
         return self._prepared
 
     @property
+    def awaited(self) -> dict[str, dict[str, Any]]:
+        """Segmentations whose cells are still being read, and how their outlines will be drawn."""
+        return self._awaited
+
+    @property
     def stack(self) -> Stack:
         """Our layers in the viewer's list."""
         return self._stack
@@ -240,8 +298,10 @@ class Scene(Following):
         known = self._prepared.columns
 
         def ask() -> None:
+            shown = looked_at_first(state_of(self))
+
             def make() -> Prepared:
-                return Prepared.of(self.session, column, known)
+                return Prepared.of(self.session, column, known, shown)
 
             self.tasks.ask("reload", make, self._rebuild)
 
@@ -275,9 +335,11 @@ class Scene(Following):
         self._recent.clear()
         self._selection = ()
         self._making = None
+        self._forget_rest()
         self._begin_with(making)
         self._stack.name_again()
         self.restore(state)
+        self._read_rest(making, state)
         self.selection_changed.emit(())
         self.layers_changed.emit()
 

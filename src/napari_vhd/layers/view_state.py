@@ -21,7 +21,8 @@ def state_of(scene: Scene) -> dict[str, Any]:
     return {
         "camera": {"center": list(camera.center), "zoom": camera.zoom},
         "coloring": _coloring_of(scene),
-        "outlines": {
+        "outlines": {name: style for name, style in scene.awaited.items() if style}
+        | {
             name: {
                 "visible": style.visible,
                 "color": style.color,
@@ -46,6 +47,13 @@ def _coloring_of(scene: Scene) -> dict[str, Any]:
         "only": None if coloring.only is None else list(coloring.only),
         "colormap": coloring.colormap,
     }
+
+
+def looked_at_first(state: dict[str, Any]) -> frozenset[str]:
+    """Name the segmentations of which something is seen."""
+    styles = state.get("outlines", {})
+    shown = {name for name, style in styles.items() if style.get("visible") or style.get("shapes")}
+    return frozenset(shown | {state.get("coloring", {}).get("boundaries") or ""})
 
 
 def looked_at(scene: Scene, state: dict[str, Any]) -> None:

@@ -14,7 +14,7 @@ from .stack import PAINT
 from .views import set_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from napari.layers import Labels
 
@@ -65,6 +65,9 @@ class ViewVerbs:
     _hidden: set[str]
     _selection: tuple[str, ...]
     _paint: PaintWindow | None
+    # Segmentations that are still being read, and what is asked of them meanwhile.
+    _awaited: dict[str, dict[str, Any]]
+    _wanted: Callable[[], None] | None
 
     # Cells
 
@@ -179,8 +182,17 @@ class ViewVerbs:
         """
         self.background.show_bins(size_um, what)
 
+    def _waits_for(self, names: Iterable[str | None], call: Callable[[], None]) -> bool:
+        """Put a call off until what it needs is there: segmentations, any of them for None."""
+        wanted = self._awaited if None in names else [one for one in names if one in self._awaited]
+        self._wanted = call if wanted else None
+        return bool(wanted)
+
     def compare(self, mode: str, first: str | None = None, second: str | None = None) -> None:
         """Compare two segmentations: ``"off"``, ``"blink"``, ``"outlines"`` or ``"side"``."""
+        names = [] if mode == "off" else [first, second]
+        if self._waits_for(names, lambda: self.compare(mode, first, second)):
+            return
         self.comparison.show(mode, first, second)
 
     def blink(self, on: bool) -> None:
@@ -216,7 +228,8 @@ class ViewVerbs:
                 self.camera.go_to(x, y, max(self.camera.zoom, _CLOSE))
                 self.select((cell_id,))
                 return
-        raise BadInputError(f"{self.session.sample_id}: there is no cell {cell_id!r}.")
+        if not self._waits_for([None], lambda: self.go_to_cell(cell_id)):
+            raise BadInputError(f"{self.session.sample_id}: there is no cell {cell_id!r}.")
 
     # Painting
 

@@ -202,7 +202,15 @@ class _Maker:
     @property
     def table(self) -> Any:
         """The cells."""
-        return self.store.sdata(("tables",))[keys.CELLS]
+        return self.table_of(keys.CELLS)
+
+    def table_of(self, name: str) -> Any:
+        """Read one table, and none of the others."""
+        import anndata
+
+        with quiet():
+            store = self.store.version_dir(self.store.version()) / keys.STORE
+            return anndata.read_zarr(store / "tables" / name)
 
     def of_cells(self, column: str) -> pd.Series:
         """Read a column of the truth, by the cells of the table."""
@@ -323,7 +331,7 @@ def _scores(made: _Maker) -> Iterator[tuple[str, Any]]:
 def _proportions(made: _Maker, column: Callable[[str], str]) -> Outcome:
     import pandas as pd
 
-    bins = made.store.sdata(("tables",))[keys.bin_table(8)]
+    bins = made.table_of(keys.bin_table(8))
     truth = pd.read_parquet(made.simulated / "truth" / "bins_008um.parquet")
     kinds = [name for name in made.config.marker_genes if name in truth]
     truth = truth.loc[bins.obs_names]

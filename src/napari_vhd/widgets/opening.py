@@ -18,6 +18,7 @@ from napari_vhd.exceptions import VhdError
 from napari_vhd.io.view_file import read_view
 from napari_vhd.layers.prepared import Prepared
 from napari_vhd.layers.scene import Scene
+from napari_vhd.layers.view_state import looked_at_first
 from napari_vhd.session import Session
 
 from .current import current_of
@@ -103,10 +104,11 @@ def _prepared(session: Session, view: dict[str, Any] | None) -> Prepared:
     """Prepare the column that was shown last, or, where that is gone, what suits."""
     coloring = {} if view is None else view.get("coloring", {})
     names = session.segmentations()
+    shown = looked_at_first(view or {})
     if view is not None and names and coloring.get("boundaries", names[0]) == names[0]:
         with contextlib.suppress(VhdError):
-            return Prepared.of(session, coloring.get("column"))
-    return Prepared.of(session)
+            return Prepared.of(session, coloring.get("column"), looked_at=shown)
+    return Prepared.of(session, looked_at=shown)
 
 
 class Opening:

@@ -1,0 +1,203 @@
+"""What a Scene reads beside the window: late results, edits meanwhile, what is read later."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from pixels import codes, expected
+
+from napari_vhd import keys
+from napari_vhd.exceptions import BadInputError
+from napari_vhd.layers import Scene
+from napari_vhd.layers.prepared import Prepared
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_vhd.session import Session
+
+TYPE, DOMAINS = keys.TYPE_DOMAIN, keys.domains(5)
+
+
+class _Window:
+    """A GUI thread: does what is handed to it, one by one."""
+
+    def __init__(self) -> None:
+        self.waiting: queue.Queue[Callable[[], None]] = queue.Queue()
+
+    def __call__(self, function: Callable[[], None]) -> None:
+        self.waiting.put(function)
+
+    def turn(self, until: Callable[[], bool]) -> None:
+        while not until():
+            self.waiting.get(timeout=20)()
+
+
+def test_with_a_window_slow_reading_happens_beside_it_and_late_results_are_dropped(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
+    here, go_on, begun = threading.get_ident(), threading.Event(), threading.Event()
+    there: list[int] = []
+    numbers = session.numbers
+
+    def slow(boundaries: str, column: str) -> Any:
+        there.append(threading.get_ident())
+        if column == "Tumor_score":
+            begun.set()
+            assert go_on.wait(20)
+        return numbers(boundaries, column)
+
+    monkeypatch.setattr(session, "numbers", slow)
+    scene.color_by("Tumor_score")
+    assert begun.wait(20)
+    scene.color_by("Fibroblasts_score")
+    window.turn(lambda: scene.coloring.column == "Fibroblasts_score")
+    told: list[str | None] = []
+    scene.coloring_changed.connect(lambda: told.append(scene.coloring.column))
+    go_on.set()
+    scene.color_by(DOMAINS)
+    window.turn(lambda: scene.coloring.column == DOMAINS)
+    assert "Tumor_score" not in told
+    assert here not in there
+    failed: list[Exception] = []
+    scene.failed.connect(failed.append)
+    scene.color_by("nonsense")
+    window.turn(lambda: bool(failed))
+    assert isinstance(failed[0], BadInputError)
+    scene.close()
+
+
+def test_an_edit_while_a_column_is_read_is_not_lost(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
+    scene.color_by(DOMAINS)
+    window.turn(lambda: scene.coloring.column == DOMAINS)
+    from napari_vhd.layers import color_verbs
+
+    original, read, go_on = color_verbs.read, threading.Event(), threading.Event()
+
+    def late(*arguments: Any) -> Any:
+        found = original(*arguments)
+        read.set()
+        assert go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(color_verbs, "read", late)
+    scene.color_by(TYPE)
+    assert read.wait(20)
+    session.relabel(session.outlines(keys.PROSEG).live_ids()[:40], TYPE, "Tumor")
+    go_on.set()
+    window.turn(lambda: scene.coloring.column == TYPE)
+    np.testing.assert_array_equal(codes(scene), expected(scene, TYPE))
+    scene.close()
+
+
+@pytest.fixture
+def late(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Nuclei are read when this is set, and not before."""
+    from napari_vhd.layers import scene as module
+
+    original, go_on = module.raster_of, threading.Event()
+
+    def wait(*arguments: Any) -> Any:
+        raster = original(*arguments)
+        assert go_on.wait(20)
+        return raster
+
+    monkeypatch.setattr(module, "raster_of", wait)
+    return go_on
+
+
+def test_what_is_not_looked_at_first_comes_later_and_takes_in_edits(
+    session: Session, late: threading.Event
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    assert list(scene.cells) == [keys.PROSEG]
+    assert scene.coloring.column is not None
+    assert not any("StarDist" in layer.name for layer in viewer.layers)
+    told: list[tuple[str, ...]] = []
+    scene.layers_changed.connect(lambda: told.append(tuple(scene.cells)))
+    outlines = session.outlines(keys.STARDIST)
+    gone = outlines.live_ids()[7]
+    row = int(outlines.row_of(gone))
+    x, y = outlines.centroids[row].tolist()
+    session.delete([gone])
+    late.set()
+    window.turn(lambda: not scene.awaited)
+    assert (keys.PROSEG, keys.STARDIST) in told
+    assert list(scene.cells) == [keys.PROSEG, keys.STARDIST]
+    assert {"StarDist nuclei outlines", "StarDist nuclei shapes"} <= {x.name for x in viewer.layers}
+    assert not scene.outline_style(keys.STARDIST).visible
+    raster = scene.raster(keys.STARDIST)
+    level = len(raster.steps) - 1
+    ids = raster.read(level, 0, raster.shape(level)[0], 0, raster.shape(level)[1])
+    assert row + 1 not in ids
+    assert outlines.pick(x, y) == -1
+    scene.close()
+
+
+def test_what_is_asked_of_cells_that_are_still_read_is_done_when_they_are_there(
+    session: Session, late: threading.Event
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    first = scene.coloring
+    scene.color_by(keys.PROBABILITY, keys.STARDIST)
+    assert scene.coloring == first
+    late.set()
+    window.turn(lambda: scene.coloring.boundaries == keys.STARDIST)
+    assert scene.coloring.column == keys.PROBABILITY
+    scene.close()
+
+    late.clear()
+    scene = Scene(viewer, session, dispatch=window)
+    nucleus = session.outlines(keys.STARDIST).live_ids()[3]
+    scene.go_to_cell(nucleus)
+    assert scene.selection == ()
+    scene.compare("outlines")
+    assert scene.comparison.mode == "off"
+    late.set()
+    window.turn(lambda: scene.comparison.mode == "outlines")
+    assert scene.outline_style(keys.STARDIST).visible
+    scene.go_to_cell(nucleus)
+    assert scene.selection == (nucleus,)
+    with pytest.raises(BadInputError, match="no cell"):
+        scene.go_to_cell("nobody")
+    scene.close()
+
+
+def test_what_was_looked_at_is_there_at_once_and_a_style_waits_for_its_cells(
+    session: Session, late: threading.Event
+) -> None:
+    late.set()
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    scene.set_outline_style(keys.STARDIST, "#FF0000", 0.4)
+    hidden = scene.view_state()
+    scene.show_outlines(keys.STARDIST, True)
+    shown = scene.view_state()
+    scene.close()
+
+    late.clear()
+    scene = Scene(viewer, session, dispatch=window, view=shown)
+    assert list(scene.cells) == [keys.PROSEG, keys.STARDIST]
+    assert scene.view_state()["outlines"] == shown["outlines"]
+    scene.close()
+    scene = Scene(viewer, session, dispatch=window, view=hidden)
+    assert list(scene.cells) == [keys.PROSEG]
+    assert scene.view_state()["outlines"] == hidden["outlines"], "a style would be lost"
+    late.set()
+    window.turn(lambda: not scene.awaited)
+    assert scene.view_state()["outlines"] == hidden["outlines"]
+    scene.close()
