@@ -54,6 +54,20 @@ def test_outlines_come_back_to_the_last_bit(outlines: Outlines, cells: np.ndarra
     assert list(frame.index) == outlines.live_ids() == _ids(len(cells))
 
 
+def test_outlines_read_piece_by_piece_are_the_same(outlines: Outlines, cells: np.ndarray) -> None:
+    pieces = iter([cells[:5], cells[5:5], cells[5:40], cells[40:]])
+    again = Outlines("proseg_boundaries", _ids(len(cells)), pieces)
+    for name in ("coords", "ring_start", "ring_stop", "row_first_ring", "row_last_ring", "areas"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(outlines, name))
+    np.testing.assert_array_equal(again.centroids, outlines.centroids)
+    rows = np.arange(len(cells))
+    assert (shapely.to_wkb(again.geometries(rows)) == shapely.to_wkb(cells)).all()
+    again.put("new", cells[3])
+    assert again.geometry("new").equals_exact(cells[3], 0)
+    with pytest.raises(ValueError, match="ids for"):
+        Outlines("a", _ids(len(cells)), iter([cells[:5]]))
+
+
 def test_query_finds_what_shapely_finds(outlines: Outlines, cells: np.ndarray) -> None:
     rng = np.random.default_rng(2)
     bounds = shapely.bounds(cells)

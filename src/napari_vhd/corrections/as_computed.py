@@ -12,6 +12,8 @@ from napari_vhd.exceptions import BadInputError
 from . import catalogue
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import pandas as pd
     from numpy.typing import NDArray
 
@@ -57,8 +59,8 @@ class AsComputed:
         self._places: dict[int, int] | None = None
         self._gene_numbers: dict[str, int] | None = None
 
-    def outlines(self, name: str) -> tuple[list[str], Any]:
-        """Read ids and geometries (full-resolution px) of a segmentation.
+    def outlines(self, name: str) -> tuple[list[str], Iterator[NDArray[Any]]]:
+        """Read ids and geometries (full-resolution px; array after array) of a segmentation.
 
         Raises
         ------

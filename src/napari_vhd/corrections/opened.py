@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
 
-    from napari_vhd.io.source import Source
+    from napari_vhd.io.source import Outlined, Source
 
 
 class Opened:
@@ -67,8 +67,8 @@ class Opened:
         """Name the boundaries that are there, the typed ones first."""
         return self.source.segmentation_names()
 
-    def outlines(self, name: str) -> tuple[list[str], NDArray[Any], pd.DataFrame]:
-        """Read ids, geometries (full-resolution px) and columns of boundaries."""
+    def outlines(self, name: str) -> Outlined:
+        """Read ids, geometries (full-resolution px, array after array), columns of boundaries."""
         return self.source.outlines(name)
 
     def obs(self) -> pd.DataFrame:

@@ -7,13 +7,14 @@ the last bit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .box_index import BoxIndex
-from .rings import Rings, centroids_of, holds, room_for, to_geometries, to_rings
+from .rings import Rings, centroids_of, holds, joined, room_for, to_geometries, to_rings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,7 +39,8 @@ class Outlines:
     ids
         Cell ids, one a geometry.
     geometries
-        Polygon or MultiPolygon, holes allowed; None or empty: a cell without an outline.
+        Polygon or MultiPolygon, holes allowed; None or empty: a cell without an outline. An array,
+        or an iterator of arrays one after the other: never all of them in memory at once.
 
     Attributes
     ----------
@@ -56,18 +58,23 @@ class Outlines:
         self.revision = 0
         self._ids = [str(cell) for cell in ids]
         self._row_of = {cell: row for row, cell in enumerate(self._ids)}
-        given = np.asarray(geometries, dtype=object)
-        if len(given) != len(self._ids):
-            raise ValueError(f"{name}: {len(self._ids)} ids for {len(given)} outlines")
         if len(self._row_of) != len(self._ids):
             raise ValueError(f"{name}: a cell id occurs twice")
-        rings = to_rings(given)
-        self._alive = _Rows(np.diff(rings.row_stop, prepend=0) > 0)
-        self._bounds = _Rows(shapely.bounds(given).reshape(-1, 4))
-        centroids, bounds = centroids_of(rings), self._bounds.values
+        parts, measures = [], [np.empty((0, 7))]
+        for piece in geometries if isinstance(geometries, Iterator) else [geometries]:
+            given = np.asarray(piece, dtype=object)
+            parts.append(to_rings(given))
+            bounds, area = shapely.bounds(given).reshape(-1, 4), np.nan_to_num(shapely.area(given))
+            measures.append(np.column_stack([bounds, centroids_of(parts[-1]), area]))
+        measured, rings = np.concatenate(measures), joined(parts)
+        if len(measured) != len(self._ids):
+            raise ValueError(f"{name}: {len(self._ids)} ids for {len(measured)} outlines")
+        bounds, centroids = measured[:, :4], measured[:, 4:6]
         middle = (bounds[:, :2] + bounds[:, 2:]) / 2
+        self._alive = _Rows(np.diff(rings.row_stop, prepend=0) > 0)
+        self._bounds = _Rows(bounds)
         self._centroids = _Rows(np.where(np.isnan(centroids), middle, centroids))
-        self._areas = _Rows(np.nan_to_num(shapely.area(given)))
+        self._areas = _Rows(measured[:, 6])
         self._multi = _Rows(rings.multi)
         self._coords = _Rows(rings.coords, within=rings.coords.base)
         self._ring_start = _Rows(np.concatenate([[0], rings.stop])[:-1].astype(np.int64))

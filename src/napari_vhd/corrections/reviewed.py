@@ -139,6 +139,8 @@ class Reviewed:
         BadInputError
             As `segmentation` does.
         """
+        if name in self._segmentations:
+            return
         with self._reading:
             if name not in self._as_read and name not in self._segmentations:
                 with no_collection():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +21,7 @@ class Rings:
     Attributes
     ----------
     coords
-        (vertices, 2), each ring closed; the beginning of an array with room for more (`base`).
+        (vertices, 2), each ring closed.
     stop
         End of each ring in `coords`; the next begins there.
     shell
@@ -36,10 +37,6 @@ class Rings:
     shell: NDArray[np.bool_]
     row_stop: Indices
     multi: NDArray[np.bool_]
-
-
-# So many cells are taken apart at a time: what is in between stays small.
-_PIECE = 20_000
 
 
 def to_rings(geometries: NDArray[Any]) -> Rings:
@@ -76,25 +73,36 @@ def to_rings(geometries: NDArray[Any]) -> Rings:
     length[of_several] = shapely.get_num_coordinates(rings)
     shell = np.ones(len(of_several), dtype=bool)
     shell[of_several] = np.diff(part_of_ring, prepend=-1) > 0
-    return Rings(_coordinates(geometries, lengths), np.cumsum(length), shell, row_stop, multi)
+    coords = shapely.get_coordinates(geometries)
+    return Rings(coords, np.cumsum(length), shell, row_stop, multi)
+
+
+def joined(parts: list[Rings]) -> Rings:
+    """Put rings one after the other; `parts` is empty afterwards, and its memory free.
+
+    `coords` is the beginning of an array with room for more (its ``base``).
+    """
+    vertices = np.cumsum([0, *(len(one.coords) for one in parts)])
+    rings = np.cumsum([0, *(len(one.stop) for one in parts)])
+    nothing = np.empty(0, dtype=np.int64)
+    stop = [one.stop + before for one, before in zip(parts, vertices[:-1], strict=True)]
+    row_stop = [one.row_stop + before for one, before in zip(parts, rings[:-1], strict=True)]
+    shell, multi = ([getattr(one, name) for one in parts] for name in ("shell", "multi"))
+    buffer = np.empty((room_for(int(vertices[-1])), 2))
+    for before, after in pairwise(vertices):
+        buffer[before:after] = parts.pop(0).coords
+    return Rings(
+        buffer[: vertices[-1]],
+        np.concatenate([nothing, *stop]),
+        np.concatenate([nothing.astype(bool), *shell]),
+        np.concatenate([nothing, *row_stop]),
+        np.concatenate([nothing.astype(bool), *multi]),
+    )
 
 
 def room_for(number: int) -> int:
     """Give the length of an array that holds so many and may grow; what is not used costs none."""
     return number + number // 2 + 1024
-
-
-def _coordinates(geometries: NDArray[Any], lengths: Indices) -> NDArray[np.float64]:
-    import shapely
-
-    total = int(lengths.sum())
-    buffer = np.empty((room_for(total), 2))
-    start = 0
-    for first in range(0, len(geometries), _PIECE):
-        piece = shapely.get_coordinates(geometries[first : first + _PIECE])
-        buffer[start : start + len(piece)] = piece
-        start += len(piece)
-    return buffer[:total]
 
 
 def centroids_of(rings: Rings) -> NDArray[np.float64]:
@@ -103,12 +111,7 @@ def centroids_of(rings: Rings) -> NDArray[np.float64]:
     By the vertices: a point object for each of 500,000 cells takes longer than all the rest.
     """
     start = np.concatenate([[0], rings.stop])[:-1]
-    sums = np.empty((len(rings.stop), 3))
-    for first in range(0, len(start), _PIECE):
-        part = slice(first, first + _PIECE)
-        low, high = int(start[first]), int(rings.stop[part][-1])
-        coords, begin = rings.coords[low:high], start[part] - low
-        sums[part] = _moments(coords, begin)
+    sums = _moments(rings.coords, start) if len(start) else np.empty((0, 3))
     # A ring may run either way; a hole takes away.
     sums *= np.where(rings.shell, 1, -1)[:, None] * np.sign(sums[:, :1])
     rows = len(rings.row_stop)

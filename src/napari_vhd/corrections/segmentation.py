@@ -47,7 +47,7 @@ class Segmentation:
     name
         Name of the boundaries.
     ids, geometries
-        As computed, full-resolution px.
+        As computed, full-resolution px; see `Outlines`.
     history
         Knows which entries are in force.
 

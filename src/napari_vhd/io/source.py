@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .source_bins import Bins
     from .source_image import Pixels, Pyramid
 
-    Outlined = tuple[list[str], NDArray[Any], pd.DataFrame]
+    Outlined = tuple[list[str], Iterator[NDArray[Any]], pd.DataFrame]
     Overview = tuple[Pixels, float, tuple[float, float]]
 
 Kind = Literal["run", "zarr", "space_ranger"]
@@ -95,9 +95,9 @@ class Source(ABC):
         Returns
         -------
         ids, geometries, columns
-            Text ids; shapely geometries in full-resolution px, vertices untouched where the store
-            has them so; what else is known of each (``probability``, ``area_um2``,
-            ``nucleus_id`` …), in the same order.
+            Text ids; shapely geometries in full-resolution px, array after array, vertices
+            untouched where the store has them so, None where there is no area; what else is known
+            of each (``probability``, ``area_um2``, ``nucleus_id`` …), in the same order.
 
         Raises
         ------

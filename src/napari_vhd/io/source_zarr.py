@@ -17,7 +17,7 @@ from .source_bins import Bins, Described, fit_affine
 from .source_counts import Counts, stored_counts
 from .source_frames import Frame, systems_of
 from .source_image import Pyramid, stored_pyramid
-from .source_shapes import read_shapes
+from .source_shapes import read_shapes, whole
 from .untrusted import check_store
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from .source import Outlined, Overview
     from .source_frames import Matrix
+    from .source_shapes import Pieces
 
 _BINS = re.compile(r"(?:(?P<id>.*)_)?square_(?P<size>\d{3})um$")
 _CELLS = re.compile(r"boundar|segmentation|cell|nucle", re.IGNORECASE)
@@ -143,40 +144,48 @@ class ZarrSource(Source):
 
     def outlines(self, name: str) -> Outlined:
         """Read boundaries in full-resolution px."""
-        import shapely
-
         if name not in self._names["shapes"]:
             there = ", ".join(self.segmentation_names()) or "none"
             raise BadInputError(f"{self.path}: holds no {name}; there are: {there}.")
         with readable(self.path):
-            frame = self._shapes(name)
-        kinds = shapely.get_type_id(frame.geometry.to_numpy())
-        areas = np.isin(kinds, (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON))
-        frame = frame[areas]
-        columns = frame.drop(columns=frame.geometry.name)
-        return [str(one) for one in frame.index], frame.geometry.to_numpy(), columns
+            columns, pieces = self._shapes(name)
+        return [str(one) for one in columns.index], self._areas(pieces), columns
 
-    def _shapes(self, name: str) -> GeoDataFrame:
-        """Read one element of shapes, moved to full-resolution px."""
+    def _areas(self, pieces: Pieces) -> Pieces:
+        """Leave out what is no area: a cell of which only the centre is known, for example."""
+        import shapely
+
+        areas = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+        with readable(self.path):
+            for piece in pieces:
+                piece[~np.isin(shapely.get_type_id(piece), areas)] = None
+                yield piece
+
+    def _shapes(self, name: str) -> tuple[pd.DataFrame, Pieces]:
+        """Read one element of shapes: its columns, and its geometries in full-resolution px."""
         file = self._root / "shapes" / name / "shapes.parquet"
         if file.is_file():
-            frame = read_shapes(file)
+            columns, pieces = read_shapes(file)
         else:  # how SpatialData kept shapes before 2024
             import spatialdata
 
-            frame = spatialdata.read_zarr(self._root, selection=("shapes",))[name]
-        frame.attrs = {}
+            columns, pieces = whole(spatialdata.read_zarr(self._root, selection=("shapes",))[name])
+        columns.attrs = {}
         matrix = self._matrix("shapes", name)
         if matrix is None:
             raise ValueError(f"{name} is not placed on the picture")
-        return frame.set_geometry(frames.moved(frame.geometry.to_numpy(), matrix), crs=None)
+        return columns, (frames.moved(piece, matrix) for piece in pieces)
 
     def regions(self) -> GeoDataFrame | None:
         """Read the regions that are part of the store."""
+        import geopandas as gpd
+
         if keys.REGIONS not in self._names["shapes"]:
             return None
         with readable(self.path):
-            frame = self._shapes(keys.REGIONS)
+            columns, pieces = self._shapes(keys.REGIONS)
+            geometries = [one for piece in pieces for one in piece]
+        frame = gpd.GeoDataFrame(columns, geometry=geometries)
         if "name" in frame:
             frame = frame.set_index(frame["name"].astype(str)).drop(columns="name")
         return frame
