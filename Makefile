@@ -6,6 +6,8 @@
 BIN := .venv/bin
 # A screen in memory, with OpenGL in software: the windows are really drawn, on any machine.
 SCREEN := xvfb-run -a -s "-screen 0 1400x1000x24"
+# Three test processes at once: threads of their libraries would only wait for each other.
+ONE_THREAD := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 NUMBA_NUM_THREADS=1
 export PYTHON
 
 venv:
@@ -21,7 +23,7 @@ lint: venv
 	$(BIN)/lint-imports
 
 test: lint
-	$(SCREEN) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
+	$(ONE_THREAD) $(SCREEN) $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0 -m "not slow"
 
 test-slow: venv
 	$(SCREEN) $(BIN)/python -m pytest -m slow

@@ -134,6 +134,15 @@ def test_an_unknown_stage_names_the_known_ones(vhd, config, tmp_path):
     assert not list(tmp_path.glob("processed/*"))
 
 
+def test_the_demo_says_beforehand_that_an_engine_is_missing(vhd, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_VHD_PROSEG", str(tmp_path / "nowhere"))
+    code, _, err = vhd("demo", "--headless", "--dir", tmp_path / "demo")
+    assert code == 2
+    assert "proseg is not installed" in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "demo").exists()
+
+
 def test_usage_errors_exit_2(vhd):
     assert vhd("run")[0] == 2
     assert vhd("run", "--no-such-option")[0] == 2

@@ -159,6 +159,8 @@ def demo(
     if not headless:
         _check_window()
     sample = folder / "sample"
+    if _latest_run(sample / "processed") is None:
+        _check_engines()
     if not (sample / "config.yaml").is_file():
         typer.echo(f"making a sample in {sample}", err=True)
         make(sample)
@@ -192,6 +194,18 @@ def open_(
     open_source(path).close()
     _check_window()
     _show(path, author, screenshot)
+
+
+def _check_engines() -> None:
+    """Raise where a stage could not run, before anything is made."""
+    from napari_vhd.doctor import missing_engines
+
+    if missing := missing_engines():
+        raise MissingEngineError(
+            f"the demo runs every stage, and {', '.join(missing)} "
+            f"{'is' if len(missing) == 1 else 'are'} not installed; napari-vhd doctor tells how to "
+            "add what is missing. A finished demo needs none of it: File > Open Sample in napari."
+        )
 
 
 def _check_window() -> None:

@@ -91,6 +91,13 @@ def _engines() -> Iterator[Finding]:
             yield Finding(package, "missing", "not installed", mend)
 
 
+def missing_engines() -> list[str]:
+    """Name what stages compute with and is not installed."""
+    beside = {"cluster", "pyqt6"}
+    found = [one for one in _engines() if ENGINES[one.what] not in beside]
+    return [one.what for one in (*found, _proseg()) if one.status == "missing"]
+
+
 def _proseg() -> Finding:
     try:
         path = proseg_binary.find_proseg()
