@@ -60,6 +60,8 @@ def test_a_run_folder_tells_what_is_done_and_what_came_out(finished_run: Path) -
     assert "nuclei" in stardist.record.numbers
     assert outlook.of("region").status == "done"
     assert outlook.of("boundaries").status == "left out"
+    # What is known of a simulation took no time, which says nothing of a run.
+    assert stardist.estimate.basis == "by the size of the region"
 
 
 def test_a_changed_parameter_makes_stale_what_hangs_on_it(finished_run: Path) -> None:

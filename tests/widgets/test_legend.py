@@ -200,10 +200,15 @@ def test_outlines_that_a_run_has_made_are_offered_once_they_are_drawn(
     scene = opened.scene
     later = scene.cells.pop(keys.STARDIST)
     assert keys.STARDIST in scene.session.segmentations()
+    scene.awaited[keys.STARDIST] = {}
     scene.layers_changed.emit()
     assert list(dock.outlines.rows) == [keys.PROSEG]
+    assert dock.outlines.awaited.isVisibleTo(dock)
+    assert dock.outlines.awaited.text() == "Still being read: StarDist nuclei"
     scene.cells[keys.STARDIST] = later
+    del scene.awaited[keys.STARDIST]
     scene.layers_changed.emit()
+    assert not dock.outlines.awaited.isVisibleTo(dock)
     assert list(dock.outlines.rows) == [keys.PROSEG, keys.STARDIST]
 
 

@@ -126,7 +126,11 @@ def estimate(
 
 
 def _has_figures(record: Any) -> bool:
-    return isinstance(record, dict) and {"seconds", "peak_rss_mb"} <= record.keys()
+    """Say whether a stage was measured; what is known of a simulation took no time."""
+    if not isinstance(record, dict):
+        return False
+    figures = [record.get(one) for one in ("seconds", "peak_rss_mb")]
+    return all(isinstance(one, int | float) and one > 0 for one in figures)
 
 
 def _by_rate(stage: str, params: Mapping[str, Any], bins: float) -> tuple[float, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtWidgets import QGroupBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QGroupBox, QLabel, QVBoxLayout, QWidget
 
 from .outline_row import OutlineRow
 from .wording import title_of
@@ -25,6 +25,10 @@ class OutlinesPanel(QGroupBox):
         self._column = QVBoxLayout(self)
         self._column.setContentsMargins(6, 6, 6, 6)
         self.rows: dict[str, OutlineRow] = {}
+        self.awaited = QLabel()
+        self.awaited.setWordWrap(True)
+        self.awaited.hide()
+        self._column.addWidget(self.awaited)
 
     def show_scene(self, scene: Scene | None) -> None:
         """Show another sample's segmentations."""
@@ -43,6 +47,9 @@ class OutlinesPanel(QGroupBox):
         names = () if self._scene is None else tuple(self._scene.cells)
         if tuple(self.rows) != names:
             self._remake(names)
+        awaited = [] if self._scene is None else [title_of(name) for name in self._scene.awaited]
+        self.awaited.setText(f"Still being read: {', '.join(awaited)}")
+        self.awaited.setVisible(bool(awaited))
         for name, row in self.rows.items():
             if self._scene is not None:
                 style = self._scene.outline_style(name)
@@ -55,7 +62,7 @@ class OutlinesPanel(QGroupBox):
             row.deleteLater()
         self.rows = {name: OutlineRow(name, title_of(name)) for name in names}
         for row in self.rows.values():
-            self._column.addWidget(row)
+            self._column.insertWidget(self._column.count() - 1, row)
             row.shown_toggled.connect(self._on_shown)
             row.style_changed.connect(self._on_style)
             row.shapes_toggled.connect(self._on_shapes)
