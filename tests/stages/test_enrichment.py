@@ -166,6 +166,19 @@ def test_one_domain_cannot_be_named_and_says_so(make_sample: Any, banded_cells: 
 
 
 @pytest.mark.tools
+def test_domains_of_which_none_stands_out_are_unknown_and_it_is_said(
+    make_sample: Any, banded_cells: Any
+) -> None:
+    table = cells_with_domains(banded_cells, 120)
+    # Domains that have nothing to do with what the cells express.
+    table.obs["novae_domains_8"] = pd.Categorical(["D0", "D1", "D2"] * 40)
+    sample = sample_of(make_sample, table)
+    (outcome,) = enrichment.STAGE.run([sample], EnrichmentParameters())
+    assert set(outcome.patches["table"].obs["cell_type_domain"].dropna()) == {"Unknown"}
+    assert any("No domain of novae_domains_8 stands out" in one for one in sample.report.notices)
+
+
+@pytest.mark.tools
 def test_prosegs_own_counts_are_scored_where_they_are_asked_for(
     make_sample: Any, banded_cells: Any
 ) -> None:

@@ -116,6 +116,13 @@ def run(samples: Sequence[Sample], parameters: EnrichmentParameters) -> list[Out
         ],
         dtype=object,
     )
+    if label_of and set(label_of.values()) == {keys.UNKNOWN}:
+        for sample in samples:
+            sample.report.notice(
+                f"No domain of {parameters.clustering_col} stands out by a signature: "
+                f"{keys.TYPE_DOMAIN} is {keys.UNKNOWN}; look at the types of single cells "
+                f"({keys.TYPE_ENRICHMAP}, CellTypist), or choose another clustering_col."
+            )
     names = np.array(list(signatures), dtype=object)
     by_cell = names[smooth.to_numpy().argmax(axis=1)]
     labels = {keys.TYPE_DOMAIN: by_domain, keys.TYPE_ENRICHMAP: by_cell}
