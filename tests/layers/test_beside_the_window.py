@@ -176,6 +176,26 @@ def test_what_is_asked_of_cells_that_are_still_read_is_done_when_they_are_there(
     scene.close()
 
 
+def test_a_segmentation_that_cannot_be_read_is_told_and_the_first_is_shown(
+    session: Session, late: threading.Event
+) -> None:
+    late.set()
+    path = session.source.path / "sample.zarr/shapes" / keys.STARDIST / "shapes.parquet"
+    path.unlink()
+    path.write_bytes(b"PAR1 and nothing that follows")
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    failed: list[Exception] = []
+    scene.failed.connect(failed.append)
+    window.turn(lambda: bool(failed))
+    assert isinstance(failed[0], BadInputError)
+    assert "sample.zarr" in str(failed[0])
+    assert not scene.awaited
+    assert list(scene.cells) == [keys.PROSEG]
+    assert scene.coloring.column is not None
+    scene.close()
+
+
 def test_what_was_looked_at_is_there_at_once_and_a_style_waits_for_its_cells(
     session: Session, late: threading.Event
 ) -> None:

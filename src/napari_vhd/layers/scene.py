@@ -184,6 +184,13 @@ class Scene(Following):
         """Read a segmentation beside the window, and make its layers."""
         extent, since = making.prepared.extent, self._edits
 
+        def read() -> CellRaster:
+            try:
+                return raster_of(self.session, name, extent)
+            except Exception:
+                self.tasks.soon(partial(self._give_up, name))
+                raise
+
         def make(raster: CellRaster) -> None:
             self.tasks.in_turns(
                 f"layers of {name}",
@@ -191,7 +198,12 @@ class Scene(Following):
                 lambda: self._on_more(name, raster, since),
             )
 
-        self.tasks.ask(f"cells of {name}", lambda: raster_of(self.session, name, extent), make)
+        self.tasks.ask(f"cells of {name}", read, make)
+
+    def _give_up(self, name: str) -> None:
+        """Wait no longer for a segmentation that cannot be read; `failed` is told why."""
+        self._awaited.pop(name, None)
+        self.layers_changed.emit()
 
     def _on_more(self, name: str, raster: CellRaster, since: int) -> None:
         """Show a segmentation as it was left, and do what was asked of it meanwhile."""

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     Dispatch = Callable[[Callable[[], None]], None]
 
-# One for what a person waits for, one for what is made ready meanwhile.
-_THREADS = 2
+# One for what a person waits for, two for what is made ready meanwhile: levels, segmentations.
+_THREADS = 3
 
 
 class Tasks:
