@@ -372,6 +372,17 @@ def test_regions_that_are_drawn_in_their_layer_are_kept(scene: Scene) -> None:
     np.testing.assert_allclose(layer.edge_color[0], (1, 0, 0, 1))
 
 
+def test_edges_of_regions_are_as_wide_on_the_screen_from_near_and_from_far(scene: Scene) -> None:
+    layer = scene.background.regions.layer
+    scene.session.add_region(shapely.box(100, 100, 300, 300), "gland")
+    scene.session.add_region(shapely.box(200, 200, 400, 300), "border")
+    for zoom in (0.05, 0.4, 8.0):
+        scene.go_to(300.0, 250.0, zoom)
+        assert np.multiply(layer.edge_width, zoom) == pytest.approx([2.5, 2.5], rel=0.2)
+    scene.session.add_region(shapely.box(10, 10, 40, 40), "near")
+    assert np.multiply(layer.edge_width, 8.0) == pytest.approx([2.5] * 3, rel=0.2)
+
+
 def test_the_paint_window_has_the_codes_over_the_view(scene: Scene) -> None:
     scene.color_by(TYPE)
     scene.go_to(300.0, 250.0, 8.0)

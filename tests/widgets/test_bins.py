@@ -60,6 +60,28 @@ def test_total_counts_of_each_size(shown: Window, size: int) -> None:
     assert "without" not in shown.dock.numbers.told.text()
 
 
+def test_bins_that_were_shown_when_the_sample_was_left_are_named_and_can_be_changed(
+    shown: Window,
+) -> None:
+    gene = shown.session.source.bins(16).genes[0]
+    for what in ("total", f"gene:{gene}"):
+        shown.dock._ask_sizes()
+        shown.scene.show_bins(16, what)
+        shown.bot.waitUntil(lambda: 16 in shown.scene.background.bins, timeout=20_000)
+        shown.bot.waitUntil(lambda what=what: shown.dock.what.current() == what, timeout=20_000)
+        shown.settle()
+        assert shown.dock.sizes.currentData() == 16
+        assert keys.FLASHDECONV_DOMINANT not in shown.dock.what.offered()
+        assert "total" in shown.dock.what.offered()
+        assert shown.dock.what.isEnabled()
+    assert shown.dock.gene.text() == gene
+    shown.dock.what.choose("total")
+    shown.bot.waitUntil(lambda: shown.scene.background.bins[16][0] == "total", timeout=20_000)
+    shown.settle()
+    assert shown.dock.what.currentText() == "Total counts"
+    assert shown.dock.gene.text() == ""
+
+
 def test_dominant_types_have_a_legend(shown: Window) -> None:
     show(shown, 8)
     field = shown.dock.what.lineEdit()

@@ -86,6 +86,7 @@ class Background:
             scene.on_regions_removed,
         )
         yield
+        self.regions.fit(scene.camera.zoom)
         yield from self._stack.adding(self.regions.layer, REGIONS)
         # Writing none would take as long as writing some.
         if self._prepared.regions is not None and len(self._prepared.regions):

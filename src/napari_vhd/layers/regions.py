@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from .frame import Frame
 
 NAME = "regions"
-_FACE_ALPHA = "30"
+_FACE_ALPHA = "20"
+# Screen px. napari's edges are as wide as they are on the slide: far off they would not be seen.
+_EDGE = 2.5
+_ALIKE = 1.2
 
 
 class RegionsLayer:
@@ -57,13 +60,15 @@ class RegionsLayer:
 
         self._drawn, self._changed, self._removed = drawn, changed, removed
         self.names: list[str] = []
+        self._width = 4.0
         self._writing = False
         self.layer: Shapes = ShapesLayer(
             ndim=2,
             name=name,
             edge_color="#FFD400",
-            face_color="#FFD40030",
-            edge_width=4.0,
+            face_color="#FFD400" + _FACE_ALPHA,
+            edge_width=self._width,
+            opacity=1.0,  # else names are as pale as what they stand on
             **frame.vertices(),
         )
         self.layer.events.data.connect(self._on_data)
@@ -91,7 +96,7 @@ class RegionsLayer:
                 self.layer.add(
                     rings,
                     shape_type="polygon",
-                    edge_width=4.0,
+                    edge_width=self._width,
                     edge_color=colors,
                     face_color=[color + _FACE_ALPHA for color in colors],
                 )
@@ -100,12 +105,21 @@ class RegionsLayer:
             if names:
                 self.layer.text = {
                     "string": "{region}",
-                    "size": 12,
+                    "size": 14,
                     "color": colors,
                     "anchor": "upper_left",
                 }
         finally:
             self._writing = False
+
+    def fit(self, zoom: float) -> None:
+        """Draw edges as wide on the screen as ever, at a zoom (screen px for a px of the slide)."""
+        width = _EDGE / max(zoom, 1e-6)
+        if max(width, self._width) > _ALIKE * min(width, self._width):
+            self._width = width
+            if self.names:
+                self.layer.edge_width = width
+        self.layer.current_edge_width = self._width
 
     def _on_data(self, event: Any) -> None:
         if self._writing:

@@ -159,7 +159,11 @@ class ViewVerbs:
         """Fill Shapes that are shown with the cells in view."""
         self._update_shapes()
 
+    def _fit_regions(self) -> None:
+        self.background.regions.fit(self.camera.zoom)
+
     def _on_camera(self) -> None:
+        self.tasks.later("region edges", REST_S, self._fit_regions)
         if any(c.shapes.layer.visible and not c.shapes.whole for c in self.cells.values()):
             self.tasks.later("shapes", REST_S, self._update_shapes)
 

@@ -69,6 +69,8 @@ class BinsDock(SceneDock):
         self.body.addWidget(self.told)
         self.body.addWidget(self._kinds, 1)
         self._layer: Image | Labels | None = None
+        # Size whose columns and genes are offered.
+        self._offered = 0
         self._connect()
         self.refresh_theme()
         self.start()
@@ -100,6 +102,7 @@ class BinsDock(SceneDock):
         self.numbers.set_ink(ink)
 
     def _ask_sizes(self) -> None:
+        self._offered = 0
         if self.scene is not None:
             with signals_blocked(self.sizes):
                 self.sizes.clear()
@@ -118,7 +121,7 @@ class BinsDock(SceneDock):
             self.scene.show_bins(other, None)
         self._layer = None
         self._kinds.setCurrentIndex(0)
-        size = self._shown_size()
+        size = self._offered = self._shown_size()
         for field in (self.what, self.gene, self.opacity):
             field.setEnabled(size > 0)
         self.told.setText(_READING if size else _HINT)
@@ -129,13 +132,16 @@ class BinsDock(SceneDock):
         if found is None:
             self.told.setText(f"This sample has no bins of {self._shown_size()} µm.")
             return
-        choices, genes = found
         now = self.what.current()
-        self.what.set_choices(choices)
-        self.gene.set_genes(genes)
-        known = {choice.key for choice in choices}
-        wanted = now if now in known or now.startswith(GENE) else TOTAL
-        self._show_bins(wanted)
+        self._offer(found)
+        known = now in self.what.offered() or now.startswith(GENE)
+        self._show_bins(now if known else TOTAL)
+
+    def _offer(self, found: tuple[list[Choice], tuple[str, ...]] | None) -> None:
+        """Offer what bins can show, and keep what they show."""
+        if found is not None:
+            self.what.set_choices(found[0])
+            self.gene.set_genes(found[1])
 
     def _show_bins(self, what: str) -> None:
         if self.scene is not None and self._shown_size():
@@ -167,6 +173,13 @@ class BinsDock(SceneDock):
             self._kinds.setCurrentIndex(0)
             return
         self.what.set_current(what)
+        if what.startswith(GENE):
+            self.gene.setText(what.removeprefix(GENE))
+        for field in (self.what, self.gene, self.opacity):
+            field.setEnabled(True)
+        if size != self._offered:
+            self._offered = size
+            self.ask("choices", bin_choices, self.scene.session, size, then=self._offer)
         layer.opacity = self.opacity.value() / 100
         if isinstance(layer, Image):
             self.ask("values", _distribution, layer, then=self._show_numbers)
