@@ -187,7 +187,10 @@ class Sitting(RuleBasedStateMachine):
         if name not in desk.regions().index:
             desk.add_region(shapely.box(0, 0, size, size), name)
         elif size % 2:
-            desk.edit_region(name, shapely.box(0, 0, size, 2 * size), order=0)
+            try:
+                desk.edit_region(name, shapely.box(0, 0, size, 2 * size), order=0)
+            except BadInputError as error:
+                assert "is so already" in str(error)
         else:
             desk.delete_region(name)
 
