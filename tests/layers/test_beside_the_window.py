@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,6 +38,12 @@ class _Window:
     def turn(self, until: Callable[[], bool]) -> None:
         while not until():
             self.waiting.get(timeout=20)()
+
+    def rest(self) -> None:
+        """Go on until nothing was handed to it for a while."""
+        with suppress(queue.Empty):
+            while True:
+                self.waiting.get(timeout=1.5)()
 
 
 def test_with_a_window_slow_reading_happens_beside_it_and_late_results_are_dropped(
@@ -194,6 +202,42 @@ def test_a_segmentation_that_cannot_be_read_is_told_and_the_first_is_shown(
     assert list(scene.cells) == [keys.PROSEG]
     assert scene.coloring.column is not None
     scene.close()
+
+
+@pytest.mark.parametrize("left", [0, 1, 3])
+def test_a_version_that_is_overtaken_leaves_no_layer(
+    session: Session, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    names = sorted(layer.name for layer in viewer.layers)
+    cells, before = scene.cells, list(viewer.layers)
+    session.reload()
+    if left:
+        # Layers of the next are all made, those of the version before are leaving.
+        window.turn(lambda: len(set(before) - set(viewer.layers)) == left)
+    else:
+        window.turn(lambda: len(viewer.layers) > len(before) + 2)
+    assert scene.cells is cells
+    ask, asked, read = scene.tasks.ask, [], threading.Event()
+
+    def ask_and_tell(topic: str, function: Callable[[], Any], then: Callable[[Any], None]) -> None:
+        asked.append(topic)
+        ask(topic, lambda: (function(), read.set())[0], then)
+
+    monkeypatch.setattr(scene.tasks, "ask", ask_and_tell)
+    session.reload()
+    window.turn(lambda: "reload" in asked)
+    assert read.wait(20)
+    time.sleep(0.2)  # what was read is handed over, and nothing moved in the window meanwhile
+    assert scene.cells is cells
+    window.turn(lambda: scene.cells is not cells)
+    window.rest()
+    assert sorted(layer.name for layer in viewer.layers) == names
+    assert set(viewer.layers) == set(scene.layers)
+    scene.close()
+    assert len(viewer.layers) == 0
 
 
 def test_what_was_looked_at_is_there_at_once_and_a_style_waits_for_its_cells(

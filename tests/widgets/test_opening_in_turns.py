@@ -77,7 +77,7 @@ def test_the_sample_before_stays_until_the_next_is_there(
 ) -> None:
     found = told(viewer)
     opening_of(viewer).show(read_sample(reviewed_run))
-    turn_until(qtbot, lambda: bool(found))
+    turn_until(qtbot, lambda: bool(found) and not found[0].awaited)
     names = sorted(layer.name for layer in viewer.layers)
     viewer.layers["H&E"].visible = False
     fewest: list[bool] = []
@@ -86,7 +86,7 @@ def test_the_sample_before_stays_until_the_next_is_there(
     )
     opening_of(viewer).show(read_sample(reviewed_run))
     assert current_of(viewer).scene is found[0]
-    turn_until(qtbot, lambda: len(found) == 2)
+    turn_until(qtbot, lambda: len(found) == 2 and not found[1].awaited)
     assert all(fewest), "the tissue was gone for a while"
     assert sorted(layer.name for layer in viewer.layers) == names
     assert not viewer.layers["H&E"].visible

@@ -325,11 +325,16 @@ class Scene(Following):
 
     def _steps_again(self, making: Making) -> Generator[None, None, None]:
         """Make layers beside those of the version before, then take these out."""
-        yield from making.steps(self)
-        self.end_paint()
-        self.comparison.end()
-        yield
-        yield from self._stack.leave()
+        try:
+            yield from making.steps(self)
+            self.end_paint()
+            self.comparison.end()
+            yield
+            yield from self._stack.leave()
+        except BaseException:
+            # Also where yet another version comes while the one before is leaving.
+            making.drop()
+            raise
 
     def _begin_again(self, making: Making) -> None:
         """Show what is computed now, as the version before was shown.
