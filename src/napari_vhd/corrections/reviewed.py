@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     from .outlines import Outlines
 
 
-MANY_ENTRIES = 5000
-
-
 @dataclass(frozen=True)
 class CellsChanged:
     """Cells that look different now.
@@ -121,7 +118,6 @@ class Reviewed:
         # Read, and not yet brought up to date.
         self._as_read: dict[str, Segmentation] = {}
         self._reading = RLock()
-        self._is_set_aside = False
         self._columns: dict[tuple[str, str], LabelColumn] = {}
         self._numbers: dict[str, NumberColumns] = {}
         self._regions: Regions | None = None
@@ -160,7 +156,9 @@ class Reviewed:
                 self.read_ahead(name)
                 with no_collection():
                     self._segmentations[name] = self._segmented(self._as_read.pop(name))
-            self._set_aside()
+            if len(self._segmentations) == 1:
+                # What comes later is few objects, and would take a window's garbage along.
+                set_aside()
         return self._segmentations[name]
 
     def _segmented(self, made: Segmentation) -> Segmentation:
@@ -249,18 +247,9 @@ class Reviewed:
             with no_collection():
                 found = LabelColumn(name, computed, segmentation, self._history)
                 found.load(self.filing.labels(boundaries, name))
-            self._set_aside()
+            set_aside()
             self._columns[boundaries, name] = found
         return found
-
-    def _set_aside(self) -> None:
-        """Set aside what was read first, and later only much: a window's own garbage is not to be.
-
-        Outlines and labels are few objects; entries are one each.
-        """
-        if not self._is_set_aside or len(self._history.entries) > MANY_ENTRIES:
-            self._is_set_aside = True
-            set_aside()
 
     def corrected_columns(self) -> Iterator[tuple[str, str, LabelColumn]]:
         """Give the label columns with entries: segmentation, name, column; sorted."""
