@@ -298,6 +298,7 @@ def test_a_tiled_pyramid_is_read_by_its_own_levels(simulated: Path, tmp_path: Pa
 def outlined(source: Source, name: str) -> dict[str, Any]:
     """Id of each cell -> its outline."""
     ids, pieces, _ = source.outlines(name)
+    assert len(ids) == len(set(ids))
     return dict(zip(ids, np.concatenate(list(pieces)), strict=True))
 
 
