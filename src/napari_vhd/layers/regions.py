@@ -112,13 +112,18 @@ class RegionsLayer:
         finally:
             self._writing = False
 
+    def fits(self, zoom: float) -> bool:
+        """Say whether edges are about as wide on the screen as ever, at a zoom (see `fit`)."""
+        width = _EDGE / max(zoom, 1e-6)
+        return max(width, self._width) <= _ALIKE * min(width, self._width)
+
     def fit(self, zoom: float) -> None:
         """Draw edges as wide on the screen as ever, at a zoom (screen px for a px of the slide)."""
-        width = _EDGE / max(zoom, 1e-6)
-        if max(width, self._width) > _ALIKE * min(width, self._width):
-            self._width = width
-            if self.names:
-                self.layer.edge_width = width
+        if self.fits(zoom):
+            return
+        self._width = _EDGE / max(zoom, 1e-6)
+        if self.names:
+            self.layer.edge_width = self._width
         self.layer.current_edge_width = self._width
 
     def _on_data(self, event: Any) -> None:

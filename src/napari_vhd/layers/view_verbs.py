@@ -163,7 +163,9 @@ class ViewVerbs:
         self.background.regions.fit(self.camera.zoom)
 
     def _on_camera(self) -> None:
-        self.tasks.later("region edges", REST_S, self._fit_regions)
+        # Nothing waits while one moves about at one zoom.
+        if not self.background.regions.fits(self.camera.zoom):
+            self.tasks.later("region edges", REST_S, self._fit_regions)
         if any(c.shapes.layer.visible and not c.shapes.whole for c in self.cells.values()):
             self.tasks.later("shapes", REST_S, self._update_shapes)
 
