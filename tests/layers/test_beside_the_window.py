@@ -112,7 +112,7 @@ def test_an_edit_while_a_column_is_read_is_not_lost(
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Nuclei are read when this is set, and not before."""
-    from napari_vhd.layers import scene as module
+    from napari_vhd.layers import awaited as module
 
     original, go_on = module.raster_of, threading.Event()
 

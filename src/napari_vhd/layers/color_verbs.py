@@ -10,10 +10,11 @@ from napari_vhd.exceptions import BadInputError
 from .coloring import Coloring, Wish, read
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection
 
     from napari_vhd.session import Session
 
+    from .awaited import Awaited
     from .categories import CategoryLayer
     from .cells import CellsLayers
     from .coloring import Read
@@ -32,6 +33,7 @@ class ColorVerbs:
     _read: Read | None
     _hidden: set[str]
     _edits: int
+    _awaited: Awaited
 
     @property
     def coloring(self) -> Coloring:
@@ -43,9 +45,6 @@ class ColorVerbs:
         raise NotImplementedError
 
     def _restyle_paint(self, fills: CategoryLayer) -> None:
-        raise NotImplementedError
-
-    def _waits_for(self, names: Iterable[str], call: Callable[[], None]) -> bool:
         raise NotImplementedError
 
     def _catch_up(self, since: int | None) -> None:
@@ -71,7 +70,7 @@ class ColorVerbs:
             Where there is no such column or segmentation (with `dispatch`: `failed` is told).
         """
         boundaries = boundaries or self._coloring.boundaries or next(iter(self.cells), "")
-        if self._waits_for(
+        if self._awaited.put_off(
             [boundaries], lambda: self.color_by(column, boundaries, computed=computed)
         ):
             return

@@ -82,11 +82,19 @@ class Following(ViewVerbs, ColorVerbs):
             read.values.patch(numbers, news.rows)
         return True
 
+    @property
+    def edits(self) -> int:
+        """Number of edits that were taken in; for `news_since`."""
+        return self._edits
+
+    def news_since(self, since: int) -> list[CellsChanged]:
+        """Give the edits that were made after there were so many."""
+        return [news for number, news in list(self._recent) if number > since]
+
     def _catch_up(self, since: int | None) -> None:
         """Take in the edits that were made while a column was read."""
-        for number, news in list(self._recent):
-            if since is not None and number > since:
-                self._patch(news)
+        for news in [] if since is None else self.news_since(since):
+            self._patch(news)
 
     def on_recolored(self, boundaries: str, column: str) -> None:
         """Colour by the column that napari-spatialdata was asked for, or as before."""

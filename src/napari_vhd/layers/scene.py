@@ -10,13 +10,14 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from psygnal import Signal
 
+from .awaited import Awaited
 from .coloring import Coloring
 from .comparison import Comparison
 from .corrector import close_corrector, corrector_of
 from .following import RECENT, Following
 from .making import Making
 from .mouse import Mouse
-from .prepared import Prepared, raster_of
+from .prepared import Prepared
 from .tasks import Tasks
 from .view_state import looked_at, looked_at_first, restored, state_of
 from .view_verbs import OutlineStyle
@@ -101,8 +102,7 @@ class Scene(Following):
         self._selection: tuple[str, ...] = ()
         self._recent: deque[tuple[int, CellsChanged]] = deque(maxlen=RECENT)
         self._edits = 0
-        self._awaited: dict[str, dict[str, Any]] = {}
-        self._wanted: Callable[[], None] | None = None
+        self._awaited = Awaited(self)
         self._paint: PaintWindow | None = None
         self._mouse: Mouse | None = None
         view = view or {}
@@ -154,7 +154,7 @@ class Scene(Following):
         self._mouse = Mouse(self)
         self._connect()
         _SCENES[viewer] = self
-        self._read_rest(making, view)
+        self._awaited.begin(making, view.get("outlines", {}))
         return self
 
     def _take(self, making: Making) -> None:
@@ -168,50 +168,21 @@ class Scene(Following):
         self._take(making)
         if making.prepared.first is not None:
             self._show(making.prepared.first)
-        for name, raster in making.prepared.rasters.items():
-            self._finish(name, raster)
+        for name in making.prepared.rasters:
+            self._finish(name)
         self.metadata.begin()
 
-    def _read_rest(self, making: Making, view: dict[str, Any]) -> None:
-        """Ask for the segmentations that are not looked at first."""
-        prepared, styles = making.prepared, view.get("outlines", {})
-        rest = [name for name in prepared.segmentations if name not in prepared.rasters]
-        self._awaited = {name: styles.get(name, {}) for name in rest}
-        for name in rest:
-            self._read_more(making, name)
+    def on_more(self, name: str, style: dict[str, Any]) -> None:
+        """Show a segmentation that was read later.
 
-    def _read_more(self, making: Making, name: str) -> None:
-        """Read a segmentation beside the window, and make its layers."""
-        extent, since = making.prepared.extent, self._edits
-
-        def read() -> CellRaster:
-            try:
-                return raster_of(self.session, name, extent)
-            except Exception:
-                self.tasks.soon(partial(self._give_up, name))
-                raise
-
-        def make(raster: CellRaster) -> None:
-            self.tasks.in_turns(
-                f"layers of {name}",
-                making.more(self, name, raster),
-                lambda: self._on_more(name, raster, since),
-            )
-
-        self.tasks.ask(f"cells of {name}", read, make)
-
-    def _give_up(self, name: str) -> None:
-        """Wait no longer for a segmentation that cannot be read; `failed` is told why."""
-        self._awaited.pop(name, None)
-        self.layers_changed.emit()
-
-    def _on_more(self, name: str, raster: CellRaster, since: int) -> None:
-        """Show a segmentation as it was left, and do what was asked of it meanwhile."""
-        for number, news in list(self._recent):
-            if number > since and news.boundaries == name and news.outlines:
-                raster.redraw(news.rows)
-        self._finish(name, raster)
-        style = self._awaited.pop(name)
+        Parameters
+        ----------
+        name
+            Of the segmentation; its layers are there.
+        style
+            How its outlines were drawn before, empty where they were not.
+        """
+        self._finish(name)
         if style:
             self.set_outline_style(name, style["color"], style["opacity"])
             self.show_outlines(name, style["visible"])
@@ -219,19 +190,10 @@ class Scene(Following):
         self._stack.name_again()
         self.select(self._selection)
         self.layers_changed.emit()
-        wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            wanted()
 
-    def _forget_rest(self) -> None:
-        """Wait no longer for segmentations of the version before."""
-        for name in self._awaited:
-            self.tasks.forget(f"cells of {name}")
-            self.tasks.forget(f"layers of {name}")
-        self._awaited, self._wanted = {}, None
-
-    def _finish(self, name: str, raster: CellRaster) -> None:
+    def _finish(self, name: str) -> None:
         """Draw what is left of a segmentation, beside the window."""
+        raster = self.raster(name)
         if not self.tasks.is_direct:
             raster.waits = False
             self.tasks.ask(f"raster {name}", raster.prepare, partial(self._on_drawn, name))
@@ -276,7 +238,7 @@ class Scene(Following):
     @property
     def awaited(self) -> dict[str, dict[str, Any]]:
         """Segmentations whose cells are still being read, and how their outlines will be drawn."""
-        return self._awaited
+        return self._awaited.styles
 
     @property
     def stack(self) -> Stack:
@@ -352,11 +314,11 @@ class Scene(Following):
         self._recent.clear()
         self._selection = ()
         self._making = None
-        self._forget_rest()
+        self._awaited.forget()
         self._begin_with(making)
         self._stack.name_again()
         self.restore(state)
-        self._read_rest(making, state)
+        self._awaited.begin(making, state["outlines"])
         self.selection_changed.emit(())
         self.layers_changed.emit()
 

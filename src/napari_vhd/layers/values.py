@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 COLORMAP = "viridis"
 _BETWEEN = (1.0, 99.0)  # percentiles that the colours span at first
-_ORDERED = 50_000
+_ORDERED = 10_000  # as good for percentiles, and as quick for any number of cells
 
 
 class Values:

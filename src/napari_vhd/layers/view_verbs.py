@@ -14,12 +14,13 @@ from .stack import PAINT
 from .views import set_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from napari.layers import Labels
 
     from napari_vhd.session import Session
 
+    from .awaited import Awaited
     from .background import Background
     from .camera import Camera
     from .categories import CategoryLayer
@@ -65,9 +66,7 @@ class ViewVerbs:
     _hidden: set[str]
     _selection: tuple[str, ...]
     _paint: PaintWindow | None
-    # Segmentations that are still being read, and what is asked of them meanwhile.
-    _awaited: dict[str, dict[str, Any]]
-    _wanted: Callable[[], None] | None
+    _awaited: Awaited
 
     # Cells
 
@@ -188,16 +187,10 @@ class ViewVerbs:
         """
         self.background.show_bins(size_um, what)
 
-    def _waits_for(self, names: Iterable[str | None], call: Callable[[], None]) -> bool:
-        """Put a call off until what it needs is there: segmentations, any of them for None."""
-        wanted = self._awaited if None in names else [one for one in names if one in self._awaited]
-        self._wanted = call if wanted else None
-        return bool(wanted)
-
     def compare(self, mode: str, first: str | None = None, second: str | None = None) -> None:
         """Compare two segmentations: ``"off"``, ``"blink"``, ``"outlines"`` or ``"side"``."""
         names = [] if mode == "off" else [first, second]
-        if self._waits_for(names, lambda: self.compare(mode, first, second)):
+        if self._awaited.put_off(names, lambda: self.compare(mode, first, second)):
             return
         self.comparison.show(mode, first, second)
 
@@ -234,7 +227,7 @@ class ViewVerbs:
                 self.camera.go_to(x, y, max(self.camera.zoom, _CLOSE))
                 self.select((cell_id,))
                 return
-        if not self._waits_for([None], lambda: self.go_to_cell(cell_id)):
+        if not self._awaited.put_off([None], lambda: self.go_to_cell(cell_id)):
             raise BadInputError(f"{self.session.sample_id}: there is no cell {cell_id!r}.")
 
     # Painting
