@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import shapely
 
+from napari_vhd import keys
 from napari_vhd.config import RunConfig
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io import region_size
@@ -62,6 +63,16 @@ def test_a_run_folder_tells_what_is_done_and_what_came_out(finished_run: Path) -
     assert outlook.of("boundaries").status == "left out"
     # What is known of a simulation took no time, which says nothing of a run.
     assert stardist.estimate.basis == "by the size of the region"
+
+
+def test_an_incomplete_run_file_is_one_sentence_that_names_it(reviewed_run: Path) -> None:
+    path = reviewed_run / keys.RUN_FILE
+    run = json.loads(path.read_text())
+    del run["stages"]["stardist"]["seconds"]
+    path.unlink()
+    path.write_text(json.dumps(run))
+    with pytest.raises(BadInputError, match=r"run\.json: what it tells of the stage stardist"):
+        look(RunStore.open(reviewed_run).config(), reviewed_run)
 
 
 def test_a_changed_parameter_makes_stale_what_hangs_on_it(finished_run: Path) -> None:

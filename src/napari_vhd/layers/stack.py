@@ -37,32 +37,51 @@ class Stack:
 
     def add(self, layer: Layer, kind: int) -> None:
         """Put a layer below all of ours that belong above it."""
+        self._put(layer, kind)
+        self._choose(layer)
+
+    def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
+        """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels.
+
+        So are its overlays, which napari makes when they are first visible: a Labels layer's are
+        half of what putting it in takes.
+        """
+        # napari has no public way to them.
+        overlays = [one for one in layer._overlays.values() if one.visible]  # noqa: SLF001
+        visible, layer.visible = layer.visible, False
+        for overlay in overlays:
+            overlay.visible = False
+        self._put(layer, kind)
+        yield
+        self._choose(layer)
+        for overlay in overlays:
+            overlay.visible = True
+            yield
+        if visible:
+            layer.visible = True
+            yield
+
+    def _put(self, layer: Layer, kind: int) -> None:
         above = [
             place for place, other in enumerate(self._all) if self._kind.get(id(other), -1) > kind
         ]
-        selection = self._all.selection
-        active = selection.active
         place = above[0] if above else len(self._all)
         self._own.append(layer)
         self._kind[id(layer)] = kind
         self._names[id(layer)] = layer.name
-        if active is None or active not in self._all:
-            self._all.insert(place, layer)
-            return
+        selection = self._all.selection
+        active = selection.active
         # A layer that is made on the way must not take the tool out of a hand; nor need napari
         # take it away and give it back, which is a third of what adding a layer costs.
         with selection.events.blocker_all():
             self._all.insert(place, layer)
             selection.active = active
 
-    def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
-        """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
-        visible, layer.visible = layer.visible, False
-        self.add(layer, kind)
-        yield
-        if visible:
-            layer.visible = True
-            yield
+    def _choose(self, layer: Layer) -> None:
+        """Have napari's controls show a layer where they show none."""
+        selection = self._all.selection
+        if selection.active not in self._all:
+            selection.active = layer
 
     def remove(self, layer: Layer) -> None:
         """Take a layer out, if it is still there."""

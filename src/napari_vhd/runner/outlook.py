@@ -7,7 +7,7 @@ same folder. Nothing heavy is imported and nothing is computed.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError, VhdError
@@ -146,7 +146,7 @@ def look(config: RunConfig, run_dir: Path | None = None) -> Outlook:
     params = config.to_dict()["params"]
     stages = []
     for stage in pipeline.PIPELINE:
-        record = _record(records.get(stage.name))
+        record = _record(run_dir, stage, records.get(stage.name))
         step = steps.get(stage.name)
         left = selection.left_out.get(stage.name)
         about = estimate.estimate(stage.name, params, size, earlier)
@@ -198,8 +198,14 @@ def _problem(stage: Stage, inputs: Inputs | None) -> str:
     return ""
 
 
-def _record(entry: Mapping[str, Any] | None) -> Record | None:
-    return None if entry is None else Record.from_dict(entry)
+def _record(run_dir: Path | None, stage: Stage, entry: Any) -> Record | None:
+    try:
+        return None if entry is None else Record.from_dict(entry)
+    except (KeyError, TypeError) as error:
+        raise BadInputError(
+            f"{run_dir}/{keys.RUN_FILE}: what it tells of the stage {stage.name} is incomplete; "
+            "restore the file from a copy, or run the stage again."
+        ) from error
 
 
 def _figures(run_dir: Path | None, record: Record | None) -> tuple[Path, ...]:
