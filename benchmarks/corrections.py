@@ -24,6 +24,7 @@ import numpy as np
 import shapely
 import synthetic_run
 from display import Looked
+from measuring import cpu_ms
 
 from napari_vhd import keys
 from napari_vhd.corrections import ledger
@@ -71,13 +72,6 @@ def main() -> None:
         figures |= ledger_figures(store, options.entries)
     figures["machine"] = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(json.dumps(figures))
-
-
-def cpu_ms(function: Callable[[], Any]) -> float:
-    """CPU time of this process, ms."""
-    started = time.process_time()
-    function()
-    return 1e3 * (time.process_time() - started)
 
 
 def spread(values: list[float]) -> list[float]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
+
+from napari_vhd.io.whole_file import whole
 
 from .editor import checked_author
 
@@ -28,10 +29,9 @@ def save_author(author: str) -> None:
     """
     name = checked_author(author)
     path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{_FILE}.{os.getpid()}")
-    partial.write_text(f"{name}\n", encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as beside:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside.write_text(f"{name}\n", encoding="utf-8")
 
 
 def forget_author() -> None:

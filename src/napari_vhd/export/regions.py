@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 from typing import TYPE_CHECKING
 
 from shapely.geometry import mapping
+
+from napari_vhd.io.whole_file import write_text
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +24,11 @@ def write_regions(regions: GeoDataFrame, path: Path) -> Path:
         Index: names; column ``color`` (``#RRGGBB``); geometry in full-resolution px.
     path
         The file; replaced if it is there.
+
+    Raises
+    ------
+    BadInputError
+        Where it cannot be written there.
     """
     features = [
         {
@@ -37,13 +43,7 @@ def write_regions(regions: GeoDataFrame, path: Path) -> Path:
         }
         for name, region in regions.iterrows()
     ]
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        text = json.dumps({"type": "FeatureCollection", "features": features})
-        beside.write_text(text, encoding="utf-8")
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
+    write_text(path, json.dumps({"type": "FeatureCollection", "features": features}))
     return path
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.io.whole_file import write_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -43,7 +44,7 @@ def write_areas(
     Raises
     ------
     BadInputError
-        Where there is no area.
+        Where there is no area, or it cannot be written there.
     """
     features = [
         _feature(_ring(np.asarray(shape, dtype=float)[:, -2:], kind), name, row)
@@ -52,10 +53,8 @@ def write_areas(
     ]
     if not features:
         raise BadInputError(f"{path}: the layer holds no areas; draw polygons, not lines.")
-    partial = path.with_name(f".{path.name}.partial")
     collection = {"type": "FeatureCollection", "features": features}
-    partial.write_text(json.dumps(collection, allow_nan=False), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(collection, allow_nan=False))
 
 
 def _ring(vertices: Any, kind: str) -> list[list[float]]:

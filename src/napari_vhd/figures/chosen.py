@@ -12,6 +12,7 @@ from matplotlib.patches import Patch
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.io.whole_file import whole
 
 from . import domains, elbow, qc, scores, screen, sheet, tables
 from .colors import categories
@@ -276,10 +277,11 @@ def save(drawn: Drawn, path: Path, moved: Mapping[str, float] | None = None) -> 
     Raises
     ------
     BadInputError
-        For another ending.
+        For another ending, or where it cannot be written there.
     """
     if path.suffix.lower() == ".csv":
-        drawn.data.to_csv(path, index=False)
+        with whole(path) as beside:
+            drawn.data.to_csv(beside, index=False)
         return path
     if path.suffix.lower() not in {".png", ".svg"}:
         raise BadInputError(f"{path}: figures are saved as .png, .svg or .csv; change the ending.")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import textwrap
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from napari_vhd.io.whole_file import whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -107,11 +108,7 @@ def panel_of(axes: Axes, height: int) -> Panel:
 
 
 def write(figure: Figure, path: Path, dpi: float = 200) -> Path:
-    """Write a figure in the format of the file's ending, whole or not at all."""
-    beside = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
-    try:
+    """Write a figure in the format of the file's ending; see `napari_vhd.io.whole_file.whole`."""
+    with whole(path) as beside:
         figure.savefig(beside, bbox_inches="tight", pad_inches=_EDGE, dpi=dpi)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
     return path

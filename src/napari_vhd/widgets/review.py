@@ -138,7 +138,7 @@ class ReviewPanel(StepPanel):
             return
         try:
             save_config(config, path)
-        except (VhdError, OSError) as error:
+        except VhdError as error:
             show_error(str(error))
             return
         show_info(f"Saved. Without a window: napari-vhd run {path}")

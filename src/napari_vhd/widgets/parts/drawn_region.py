@@ -12,6 +12,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from napari_vhd.io.whole_file import write_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -50,7 +52,5 @@ def write(areas: Iterable[tuple[str, BaseGeometry]], folder: Path | None) -> Pat
         folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{_PREFIX}{digest}.geojson"
     if not path.exists():
-        partial = path.with_suffix(".partial")
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
+        write_text(path, text)
     return path

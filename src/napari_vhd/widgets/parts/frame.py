@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_vhd import keys
+from napari_vhd.layers.camera import Camera
 from napari_vhd.layers.frame import Frame
 
 if TYPE_CHECKING:
@@ -74,8 +75,10 @@ def finest(layer: Image) -> Any:
     return layer.data[0] if layer.multiscale else layer.data
 
 
-def view_of(layer: Image, most: int) -> tuple[tuple[int, int, int, int], bool]:
+def view_of(viewer: Viewer, layer: Image, most: int) -> tuple[tuple[int, int, int, int], bool]:
     """Find the part of a picture that is in view.
+
+    Of a picture that is not multiscale napari does not say it.
 
     Parameters
     ----------
@@ -88,9 +91,9 @@ def view_of(layer: Image, most: int) -> tuple[tuple[int, int, int, int], bool]:
         (y0, x0, y1, x1) in px of the picture, and whether the view is larger. Empty where the
         picture is out of view.
     """
-    corners = np.asarray(layer.corner_pixels, float)[:, -2:]
-    if layer.multiscale:
-        corners = corners * np.asarray(layer.downsample_factors[layer.data_level])[-2:]
+    frame = frame_of(layer)
+    xmin, ymin, xmax, ymax = Camera(viewer, Frame(1.0)).box()
+    corners = (np.array([[ymin, xmin], [ymax, xmax]]) - frame.offset) / frame.scale
     height, width = finest(layer).shape[:2]
     low = np.clip(np.floor(corners[0]), 0, [height, width])
     high = np.clip(np.ceil(corners[1]), 0, [height, width])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QFileDialog
 
+from napari_vhd.export.shapes import write_areas
+from napari_vhd.layers.boundaries import WHOLE
 from napari_vhd.runner.preview import read_outlines
 
 if TYPE_CHECKING:
@@ -59,61 +60,77 @@ def show_labels(viewer: Viewer, name: str, answer: Answer, place: Mapping[str, A
 
 
 @dataclass(frozen=True)
-class OutlinesFile:
-    """Nuclei of a whole picture, to be saved.
+class PictureNuclei:
+    """Nuclei of a whole picture.
 
     Attributes
     ----------
-    outlines
-        In px of the picture (corner convention).
     picture
         Name of the picture.
+    rings
+        Vertices (y, x) of each outline, in px of the picture (corner convention).
+    shown
+        Which of them a Shapes layer shows: all, or so many that napari stays quick.
     """
 
-    outlines: NDArray[Any]
     picture: str
+    rings: list[NDArray[np.float64]]
+    shown: NDArray[np.int64]
 
-    def ask_and_save(self, parent: QWidget) -> None:
-        """Ask for a file, and save as GeoJSON (as QuPath reads it)."""
-        start = str(Path.home() / f"{Path(self.picture).stem}_nuclei.geojson")
-        found, _ = QFileDialog.getSaveFileName(
-            parent, "Save outlines", start, "GeoJSON (*.geojson)"
+    @classmethod
+    def read(cls, path: Path, picture: str, middle: tuple[float, float]) -> PictureNuclei:
+        """Read the outlines of an answer.
+
+        Parameters
+        ----------
+        path
+            As `read_outlines` takes it.
+        picture
+            Name of the picture.
+        middle
+            Place (y, x; px of the picture) around which nuclei are shown where they are many.
+        """
+        import shapely
+
+        outlines = read_outlines(path)
+        rings = [shapely.get_coordinates(one.exterior)[:-1, ::-1] for one in outlines]
+        shown = np.arange(len(rings))
+        if len(rings) > WHOLE:
+            away = shapely.distance(shapely.Point(middle[::-1]), outlines)
+            shown = np.sort(np.argsort(away)[:WHOLE])
+        return cls(picture, rings, shown)
+
+    def show(self, viewer: Viewer, place: Mapping[str, Any]) -> None:
+        """Make a Shapes layer of them."""
+        viewer.add_shapes(
+            [self.rings[row] for row in self.shown],
+            shape_type="polygon",
+            name=f"StarDist nuclei of {self.picture}",
+            edge_color=_COLORS[NUCLEI],
+            face_color="transparent",
+            edge_width=1,
+            features={"id": [_id(row) for row in self.shown]},
+            **place,
         )
-        if found:
-            self.save(Path(found))
 
     def save(self, path: Path) -> None:
-        """Save as GeoJSON, in px of the picture."""
-        from shapely.geometry import mapping
+        """Save all as GeoJSON, in px of the picture.
 
-        features = [
-            {
-                "type": "Feature",
-                "geometry": mapping(outline),
-                "properties": {"objectType": "detection", "name": f"n{number:06d}"},
-            }
-            for number, outline in enumerate(self.outlines, start=1)
-        ]
-        text = json.dumps({"type": "FeatureCollection", "features": features})
-        path.write_text(text, encoding="utf-8")
+        Raises
+        ------
+        BadInputError
+            Where it cannot be written there, or there are none.
+        """
+        ids = [{"id": _id(row), "name": _id(row)} for row in range(len(self.rings))]
+        write_areas(path, self.picture, self.rings, ["polygon"] * len(ids), ids)
 
 
-def show_shapes(
-    viewer: Viewer, answer: Answer, place: Mapping[str, Any], name: str
-) -> OutlinesFile:
-    """Make a Shapes layer of the nuclei of a whole picture, which has that name."""
-    import shapely
+def _id(row: int) -> str:
+    return f"n{row + 1:06d}"
 
-    outlines = read_outlines(answer.outlines)
-    corners = [shapely.get_coordinates(one.exterior)[:-1, ::-1] for one in outlines]
-    viewer.add_shapes(
-        corners,
-        shape_type="polygon",
-        name=f"StarDist nuclei of {name}",
-        edge_color=_COLORS[NUCLEI],
-        face_color="transparent",
-        edge_width=1,
-        features={"id": [f"n{n:06d}" for n in range(1, len(outlines) + 1)]},
-        **place,
-    )
-    return OutlinesFile(outlines, name)
+
+def ask_path(parent: QWidget, picture: str) -> Path | None:
+    """Ask where nuclei are to be saved, None where the person thought better of it."""
+    start = str(Path.home() / f"{Path(picture).stem}_nuclei.geojson")
+    found, _ = QFileDialog.getSaveFileName(parent, "Save outlines", start, "GeoJSON (*.geojson)")
+    return Path(found) if found else None

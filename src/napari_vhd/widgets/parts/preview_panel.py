@@ -24,17 +24,18 @@ from napari_vhd.runner.preview import (
     PROBABILITY_OWN,
     FindNuclei,
     GrowCells,
-    SegmentPicture,
 )
 
 from .editors import WheelGuard
 from .frame import is_sample, rgb_layers
-from .preview_layers import CELLS, NUCLEI, OutlinesFile, show_labels, show_shapes
+from .preview_layers import CELLS, NUCLEI, PictureNuclei, ask_path, show_labels
 from .previewing import ITERATIONS, Previewing, Thresholds
 from .progress import TaskProgress
 from .step_labels import text_label
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from napari.layers import Image
     from napari.viewer import Viewer
 
@@ -61,13 +62,14 @@ class PreviewPanel(QWidget):
         super().__init__()
         self.viewer = viewer
         self.control = control
-        self.previewing = Previewing()
+        self.previewing = Previewing(viewer)
         self._turned = False
         self._hint = ""
-        self._file: OutlinesFile | None = None
+        self._nuclei: PictureNuclei | None = None
         self._build()
         self._lay_out()
         self.previewing.answered.connect(self._on_answered)
+        self.previewing.segmented.connect(self._on_segmented)
         self.previewing.progressed.connect(self._on_progressed)
         self.previewing.failed.connect(self._on_failed)
         viewer.layers.events.inserted.connect(self._on_layers)
@@ -170,7 +172,7 @@ class PreviewPanel(QWidget):
         self.nuclei_button.setEnabled(picture is not None and not busy)
         self.whole_button.setVisible(picture is not None and not ours)
         self.whole_button.setEnabled(not busy)
-        self.save_button.setVisible(self._file is not None)
+        self.save_button.setVisible(self._nuclei is not None)
         self.cells_button.setVisible(ours)
         self.cells_button.setEnabled(has_nuclei and not busy)
         self.take_button.setVisible(self.control.config is not None)
@@ -223,8 +225,12 @@ class PreviewPanel(QWidget):
         self.control.change("nms_thresh", round(float(self.overlap.value), 3))
 
     def _on_save(self) -> None:
-        if self._file is not None:
-            self._file.ask_and_save(self)
+        nuclei = self._nuclei
+        path = None if nuclei is None else ask_path(self, nuclei.picture)
+        if nuclei is not None and path is not None:
+            self.previewing.background.ask(
+                "save", nuclei.save, path, then=lambda _: self.said.setText(f"Saved: {path}.")
+            )
 
     def _on_cancel(self) -> None:
         self.previewing.cancel()
@@ -233,19 +239,27 @@ class PreviewPanel(QWidget):
 
     # Answers
 
-    def _on_answered(self, answer: Answer, place: dict[str, Any], picture: str) -> None:
+    def _on_answered(self, answer: Answer, place: dict[str, Any]) -> None:
         self.progress.finish()
-        numbers = ", ".join(f"{name} {value}" for name, value in answer.numbers.items())
-        if isinstance(answer.wish, SegmentPicture):
-            self._file = show_shapes(self.viewer, answer, place, picture)
-            self.said.setText(f"Shapes layer made: {numbers}.")
-        elif isinstance(answer.wish, GrowCells):
+        numbers = _told(answer.numbers)
+        if isinstance(answer.wish, GrowCells):
             show_labels(self.viewer, CELLS, answer, place)
             self.said.setText(f"<b>Preview, not a result</b>: {numbers}.")
         else:
             self._show_thresholds(answer)
             show_labels(self.viewer, NUCLEI, answer, place)
             self.said.setText(f"<b>Preview</b>: {numbers}.")
+        self._show_buttons()
+
+    def _on_segmented(
+        self, nuclei: PictureNuclei, place: dict[str, Any], numbers: dict[str, Any]
+    ) -> None:
+        nuclei.show(self.viewer, place)
+        self.progress.finish()
+        self._nuclei = nuclei
+        some = len(nuclei.shown) < len(nuclei.rings)
+        note = f" The {len(nuclei.shown):,} around the view are shown; saving keeps all."
+        self.said.setText(f"Shapes layer made: {_told(numbers)}.{note if some else ''}")
         self._show_buttons()
 
     def _show_thresholds(self, answer: Answer) -> None:
@@ -266,3 +280,7 @@ class PreviewPanel(QWidget):
         self.said.setText(sentence)
         self._show_buttons()
         show_error(sentence)
+
+
+def _told(numbers: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in numbers.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,11 +18,13 @@ from napari_vhd.runner.preview import (
 
 from .background import Background
 from .frame import finest, frame_of, sample_frame, view_of
+from .preview_layers import PictureNuclei
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from napari.layers import Image
+    from napari.viewer import Viewer
 
     from napari_vhd.exceptions import VhdError
     from napari_vhd.parameters import Params
@@ -37,22 +40,32 @@ Thresholds = tuple[float | None, float | None]
 
 
 class Previewing:
-    """Reads pictures beside the window and asks a worker. Signals come on the GUI thread."""
+    """Reads pictures beside the window and asks a worker. Signals come on the GUI thread.
 
-    #: Answer, place of its layer (scale, translation, units) and name of the picture.
-    answered = Signal(object, dict, str)
+    Parameters
+    ----------
+    viewer
+        Whose view is looked at.
+    """
+
+    #: Answer, and place of its layer (scale, translation, units).
+    answered = Signal(object, dict)
+    #: Nuclei of a whole picture, place of their layer, what came out.
+    segmented = Signal(object, dict, dict)
     #: Done, total, what.
     progressed = Signal(float, float, str)
     #: A sentence.
     failed = Signal(str)
 
-    def __init__(self) -> None:
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
         self.preview = Preview()
         self.background = Background()
         self.has_candidates = False
         self._reading = False
         self._place: dict[str, Any] = {}
         self._picture = ""
+        self._middle = (0.0, 0.0)
         self.preview.answered.connect(self._on_answered, thread="main")
         self.preview.progressed.connect(self._on_progressed, thread="main")
         self.preview.failed.connect(self._on_failed, thread="main")
@@ -64,7 +77,7 @@ class Previewing:
 
     def nuclei(self, picture: Image, params: Params, thresholds: Thresholds) -> str:
         """Find nuclei in view; gives what to say meanwhile."""
-        (y0, x0, y1, x1), is_larger = view_of(picture, MOST_PX)
+        (y0, x0, y1, x1), is_larger = view_of(self._viewer, picture, MOST_PX)
         if min(y1 - y0, x1 - x0) < LEAST_PX:
             return ""
         frame = frame_of(picture)
@@ -84,7 +97,7 @@ class Previewing:
 
     def cells(self, picture: Image, control: RunControl) -> str:
         """Grow cells in view by ProSeg with few iterations; gives what to say meanwhile."""
-        (y0, x0, y1, x1), _ = view_of(picture, MOST_PROSEG_PX)
+        (y0, x0, y1, x1), _ = view_of(self._viewer, picture, MOST_PROSEG_PX)
         if min(y1 - y0, x1 - x0) < LEAST_PX or control.run_dir is None or control.config is None:
             return ""
         here, px = frame_of(picture), sample_frame(control.session)
@@ -96,6 +109,8 @@ class Previewing:
 
     def whole(self, picture: Image, params: Params, thresholds: Thresholds) -> str:
         """Find the nuclei of a whole picture; gives what to say meanwhile."""
+        (y0, x0, y1, x1), _ = view_of(self._viewer, picture, MOST_PX)
+        self._middle = (y0 + y1) / 2, (x0 + x1) / 2
         self._picture, self._place = picture.name, frame_of(picture).vertices()
         pixels, target = finest(picture), self.preview.folder / "whole.npy"
         shape = (int(pixels.shape[0]), int(pixels.shape[1]))
@@ -138,7 +153,17 @@ class Previewing:
     def _on_answered(self, answer: Answer) -> None:
         if isinstance(answer.wish, FindNuclei):
             self.has_candidates = True
-        self.answered.emit(answer, self._place, self._picture)
+        if not isinstance(answer.wish, SegmentPicture):
+            self.answered.emit(answer, self._place)
+            return
+        self._reading = True
+
+        def show(nuclei: PictureNuclei) -> None:
+            self._reading = False
+            self.segmented.emit(nuclei, self._place, dict(answer.numbers))
+
+        read = partial(PictureNuclei.read, answer.outlines, self._picture, self._middle)
+        self.background.ask("picture", read, then=show, failed=self._on_unreadable)
 
     def _on_progressed(self, _wish: Wish, done: float, total: float, what: str) -> None:
         self.progressed.emit(done, total, what)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_vhd.config import RunConfig
+from napari_vhd.io.whole_file import whole
 
 from .drawn_region import is_drawn
 
@@ -26,22 +27,21 @@ def save_config(config: RunConfig, path: Path) -> RunConfig:
     Raises
     ------
     BadInputError
-        Where the config does not hold together; nothing is written.
+        Where the config does not hold together or cannot be written there; nothing is written.
     """
     RunConfig.from_dict(config.to_dict(), "settings")
     samples = []
-    for sample in config.samples:
-        region = sample.region
-        if isinstance(region, str) and is_drawn(region):
-            beside = path.with_name(Path(region).name)
-            if beside != Path(region):
-                shutil.copyfile(region, beside)
-            sample = dataclasses.replace(sample, region=str(beside))
-        samples.append(sample)
-    saved = dataclasses.replace(config, samples=tuple(samples))
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(saved.to_yaml(), encoding="utf-8")
-    partial.replace(path)
+    with whole(path) as new:
+        for sample in config.samples:
+            region = sample.region
+            if isinstance(region, str) and is_drawn(region):
+                beside = path.with_name(Path(region).name)
+                if beside != Path(region):
+                    shutil.copyfile(region, beside)
+                sample = dataclasses.replace(sample, region=str(beside))
+            samples.append(sample)
+        saved = dataclasses.replace(config, samples=tuple(samples))
+        new.write_text(saved.to_yaml(), encoding="utf-8")
     return saved
 
 
