@@ -25,11 +25,11 @@ def test_a_file_takes_the_place_of_the_one_before(tmp_path: Path) -> None:
 def test_what_was_there_stays_where_writing_fails(tmp_path: Path) -> None:
     path = tmp_path / "figure.png"
     path.write_text("before")
-    with pytest.raises(BadInputError, match=r"figure\.png: cannot be written \(No space"):
-        with whole(path) as beside:
-            assert beside.suffix == ".png"
-            beside.write_text("half")
-            raise OSError(errno.ENOSPC, "No space left on device")
+    told = pytest.raises(BadInputError, match=r"figure\.png: cannot be written \(No space")
+    with told, whole(path) as beside:
+        assert beside.suffix == ".png"
+        beside.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device")
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
 
