@@ -42,3 +42,23 @@ def test_one_that_is_refused_is_named_and_leaves_all_as_they_were(desk):
     assert refused.value.cell_id == bad
     assert refused.value.mend.is_valid
     assert not desk.entries()
+
+
+def test_a_new_rim_leaves_holes_and_other_parts_as_they_are(desk):
+    outlines = desk.outlines(keys.PROSEG)
+    cell = outlines.live_ids()[0]
+    hole, island = shapely.box(110, 110, 120, 120), shapely.box(150, 100, 170, 120)
+    desk.refine(keys.PROSEG, {cell: shapely.union(shapely.box(100, 100, 140, 140) - hole, island)})
+    desk.redraw_together({cell: shapely.box(95, 95, 145, 145)}, rims=True)
+    expected = shapely.union(shapely.box(95, 95, 145, 145) - hole, island)
+    assert outlines.geometry(cell).equals(expected)
+    # Through the hole and into the island.
+    desk.redraw_together({cell: shapely.box(115, 95, 160, 145)}, rims=True)
+    expected = shapely.union(shapely.box(115, 95, 160, 145) - hole, island)
+    assert outlines.geometry(cell).equals(expected)
+    with pytest.raises(OutlineError, match="are left beside its holes"):
+        desk.refine(keys.PROSEG, {cell: shapely.box(100, 100, 140, 140) - hole})
+        desk.redraw_together({cell: shapely.box(111, 111, 119, 119)}, rims=True)
+    # Without it, the cell is what was drawn.
+    desk.redraw(cell, shapely.box(100, 100, 140, 140))
+    assert outlines.geometry(cell).equals(shapely.box(100, 100, 140, 140))

@@ -189,6 +189,27 @@ def test_edit_mode_with_a_drag_of_napari_s_own_tool(sat: Sitting) -> None:
     assert outline(sat, cell).area < area
 
 
+def test_edit_mode_leaves_the_other_part_of_a_cell_alone(sat: Sitting) -> None:
+    cell = lonely(sat)
+    whole = outline(sat, cell)
+    x, y = whole.centroid.coords[0]
+    island = shapely.Point(x, y - 60).buffer(8)
+    sat.session.refine(CELLS, {cell: shapely.union(whole, island)})
+    sat.settle()
+    said: list[str] = []
+    sat.dock.deeds.told.connect(said.append)
+    sat.scene.select((cell,))
+    sat.click(sat.dock.tools.buttons[VERTICES])
+    assert any(f"{cell}: of several parts" in one for one in said)
+    shrunk(sat.dock.deeds.vertices.layer, cell)
+    sat.press_key("Enter")
+    sat.settle()
+    assert sat.dock.deeds.vertices.layer is None
+    expected = whole.area / 4 + island.area
+    assert outline(sat, cell).area == pytest.approx(expected, rel=1e-6)
+    assert outline(sat, cell).covers(island.buffer(-0.1))
+
+
 def shrunk(layer: Shapes, *cells: str) -> None:
     """Every vertex of some cells half way to the middle."""
     data, names = list(layer.data), layer.features.cell_id.tolist()

@@ -229,6 +229,43 @@ def placed(
     return outline, found
 
 
+def with_rim(before: Outline, rim: Polygon, ground: Ground) -> Outline:
+    """Give the largest part of a cell another rim; its holes and the other parts stay.
+
+    Parameters
+    ----------
+    before
+        The cell's outline.
+    rim
+        A polygon without holes.
+    ground
+        For its smallest cell.
+
+    Raises
+    ------
+    OutlineError
+        Where too little is left of it.
+    """
+    import shapely
+
+    parts = parts_of(before)
+    largest = max(parts, key=lambda part: part.area)
+    rest = [part for part in parts if part is not largest]
+    holes = [shapely.Polygon(hole) for hole in largest.interiors]
+    new = shapely.Polygon(rim.exterior, largest.interiors)
+    made = shapely.MultiPolygon([new, *rest]) if rest else new
+    if not made.is_valid:
+        # The rim runs through a hole, or through another part.
+        left = rim.difference(shapely.union_all(holes))
+        made = shapely.union_all([left, *rest])
+    if ground.area(made) < ground.min_area_um2:
+        raise OutlineError(
+            f"Only {ground.area(made):.2g} µm² of the cell are left beside its holes; draw it "
+            "larger."
+        )
+    return made
+
+
 def grown(outline: Any, distance_um: float, ground: Ground) -> Outline:
     """Grow an outline by a distance, or shrink it where that is negative.
 

@@ -75,7 +75,12 @@ class OutlineVerbs:
         return self.redraw_together({cell_id: polygon}, overlap, note)
 
     def redraw_together(
-        self, outlines: Mapping[str, Any], overlap: str = "keep", note: str = ""
+        self,
+        outlines: Mapping[str, Any],
+        overlap: str = "keep",
+        note: str = "",
+        *,
+        rims: bool = False,
     ) -> list[str]:
         """Give several cells other outlines, as one correction.
 
@@ -87,6 +92,8 @@ class OutlineVerbs:
             As for `add`; of two of these cells, the later is cut.
         note
             Kept with the correction.
+        rims
+            They are rims of the cells' largest parts: holes and other parts stay as they are.
 
         Raises
         ------
@@ -98,9 +105,13 @@ class OutlineVerbs:
             editor.required_ledger()
             boundaries, cells = editor.found_in_one(outlines)
             placed: dict[str, Any] = {}
+            known, ground = editor.reviewed.outlines(boundaries), self._ground()
             for cell in cells:
                 try:
-                    placed[cell] = self._placed(boundaries, outlines[cell], overlap, cells, placed)
+                    made = self._placed(boundaries, outlines[cell], overlap, cells, placed)
+                    if rims:
+                        made = geometry.with_rim(known.geometry(cell), made, ground)
+                    placed[cell] = made
                 except geometry.OutlineError as error:
                     if len(cells) == 1:
                         raise

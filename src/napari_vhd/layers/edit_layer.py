@@ -60,8 +60,7 @@ class EditLayer:
     layer
         napari's Shapes; vertices are (y, x) in full-resolution px.
     cut
-        Cells of several parts or with holes, of which only the rim of the largest part is shown:
-        an edit makes them that.
+        Cells of several parts or with holes, of which only the rim of the largest part is shown.
     """
 
     def __init__(
@@ -101,7 +100,7 @@ class EditLayer:
         self.layer.selected_data = {n for n, name in enumerate(names) if name in chosen}
 
     def changed(self) -> dict[str, Vertices]:
-        """Give the cells whose vertices were changed: vertices (x, y) in full-resolution px."""
+        """Give the new rims, vertices (x, y) in full-resolution px, of cells that were changed."""
         found: dict[str, Vertices] = {}
         names = self.layer.features[_CELL].astype(str).tolist()
         for name, data in zip(names, self.layer.data, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -276,7 +277,7 @@ class Deeds(QObject):
         scene, asked, opened = self._scene, self._asked(), self.vertices.layer
         if scene is not None:
             self.do(
-                scene.session.redraw_together,
+                partial(scene.session.redraw_together, rims=True),
                 moved,
                 asked.overlap,
                 asked.note,

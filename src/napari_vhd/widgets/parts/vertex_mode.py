@@ -112,7 +112,8 @@ class VertexMode(QObject):
         elif self._edit.cut:
             cut = ", ".join(self._edit.cut[:3]) + (" …" if len(self._edit.cut) > 3 else "")
             self.told.emit(
-                f"{cut}: of several parts or with holes; an edit keeps the rim of the largest part."
+                f"{cut}: of several parts or with holes; the rim of the largest part is open, the "
+                "rest stays as it is."
             )
 
     # napari is still inside the key press: layers come and go after it.
