@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QColorDialog, QHeaderView, QTableView, QWidget
 
 from napari_vhd.palettes import DISTINCT
 
+from .table_model import TableModel
 from .theme import Icons
 
 if TYPE_CHECKING:
@@ -63,60 +64,30 @@ class Column(IntEnum):
     SOLO = 4
 
 
-_HEADS = {
-    Column.COLOR: "",
-    Column.NAME: "Category",
-    Column.COUNT: "Cells",
-    Column.EYE: "Show",
-    Column.SOLO: "Solo",
-}
-
-
-class CategoryModel(QAbstractTableModel):
+class CategoryModel(TableModel):
     """Rows of the legend as Qt reads them."""
+
+    heads = ("", "Category", "Cells", "Show", "Solo")
+    rows: Sequence[Row]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.rows: tuple[Row, ...] = ()
         self._icons = Icons()
 
-    def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show other rows; where their keys stay the same the view keeps its place."""
-        same = [row.key for row in rows] == [row.key for row in self.rows]
-        if same:
-            self.rows = tuple(rows)
-            if rows:
-                last = self.index(len(rows) - 1, Column.SOLO)
-                self.dataChanged.emit(self.index(0, 0), last)
-            return
-        self.beginResetModel()
-        self.rows = tuple(rows)
-        self.endResetModel()
+    def key_of(self, row: Row) -> str:
+        """Say what signals call a category."""
+        return row.key
 
     def set_ink(self, color: QColor) -> None:
         """Draw icons in another colour."""
         self._icons.set_ink(color)
-        self.set_rows(self.rows)
+        self.redraw()
 
     @property
     def solo(self) -> str | None:
         """Key of the only row that is shown, if it is the only one."""
         shown = [row.key for row in self.rows if row.visible]
         return shown[0] if len(shown) == 1 and len(self.rows) > 1 else None
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of rows."""
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
-
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
-        """Name a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADS[Column(section)]
-        return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Give what is shown, drawn and said of a cell of the table."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_vhd.review.compare import MERGED, ONLY_A, ONLY_B, REGROUPED, SAME, SPLIT
+
+from .table_model import TableModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +23,6 @@ KIND_WORDS = {
     ONLY_A: "only in A",
     ONLY_B: "only in B",
 }
-_HEADS = ("What", "Overlap", "Area µm²", "UMIs")
 _TIPS = (
     "What became of the objects of A in B",
     "Intersection over union: 1 is the same outline, 0 no common area",
@@ -30,40 +31,27 @@ _TIPS = (
 )
 
 
-class DifferenceModel(QAbstractTableModel):
+class DifferenceModel(TableModel):
     """Rows of `napari_vhd.review.compare.compare`, as Qt reads them."""
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self._frame: pd.DataFrame | None = None
+    heads = ("What", "Overlap", "Area µm²", "UMIs")
+    rows: Any = ()
 
     def set_frame(self, frame: pd.DataFrame | None) -> None:
         """Show other differences."""
         self.beginResetModel()
-        self._frame = frame
+        self.rows = () if frame is None else frame
         self.endResetModel()
 
     def row(self, number: int) -> pd.Series:
         """Give one difference."""
-        if self._frame is None:
-            raise IndexError(number)
-        return self._frame.iloc[number]
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of differences."""
-        nested = parent is not None and parent.isValid()
-        return 0 if nested or self._frame is None else len(self._frame)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(_HEADS)
+        return self.rows.iloc[number]
 
     def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
-        """Name a column."""
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        shown = {Qt.ItemDataRole.DisplayRole: _HEADS, Qt.ItemDataRole.ToolTipRole: _TIPS}
-        return shown[role][section] if role in shown else None
+        """Name a column, and say what it means."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return _TIPS[section]
+        return super().headerData(section, orientation, role)
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Give what is shown and said of a cell of the table."""

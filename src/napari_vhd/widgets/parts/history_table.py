@@ -5,12 +5,13 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
+from qtpy.QtCore import QModelIndex, QObject, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_vhd.corrections.correction import REDO, SWITCHES, UNDO
 
 from .entry_text import what, when
+from .table_model import TableModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,15 +31,14 @@ class Column(IntEnum):
     WHAT = 2
 
 
-_HEADS = {Column.TIME: "When", Column.WHO: "Who", Column.WHAT: "What"}
+class HistoryModel(TableModel):
+    """Entries as Qt reads them, oldest first; each is put into words when it is looked at."""
 
-
-class HistoryModel(QAbstractTableModel):
-    """Entries as Qt reads them; each is put into words only when it is looked at."""
+    heads = ("When", "Who", "What")
+    rows: Sequence[Entry]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._entries: Sequence[Entry] = ()
         self._by_id: dict[str, Entry] = {}
         self._titles: Mapping[str, str] = {}
         self._active: Callable[[str], bool] = _always
@@ -46,29 +46,29 @@ class HistoryModel(QAbstractTableModel):
     def set_entries(self, entries: Sequence[Entry], active: Callable[[str], bool]) -> None:
         """Show other entries, given oldest first; `active` says which are in force."""
         self._active = active
-        old = self._entries
+        old = self.rows
         grown = len(entries) > len(old) and (not old or entries[len(old) - 1] is old[-1])
         if old and grown:
             more = entries[len(old) :]
             self.beginInsertRows(QModelIndex(), 0, len(more) - 1)
-            self._entries = entries
+            self.rows = entries
             self._by_id.update((entry.entry_id, entry) for entry in more)
             self.endInsertRows()
         else:
             self.beginResetModel()
-            self._entries = entries
+            self.rows = entries
             self._by_id = {entry.entry_id: entry for entry in entries}
             self.endResetModel()
-        self._redraw()
+        self.redraw()
 
     def set_titles(self, titles: Mapping[str, str]) -> None:
         """Call columns by these titles."""
         self._titles = titles
-        self._redraw()
+        self.redraw()
 
     def entry(self, row: int) -> Entry:
         """Give the entry of a row."""
-        return self._entries[len(self._entries) - 1 - row]
+        return self.rows[len(self.rows) - 1 - row]
 
     def is_active(self, entry: Entry) -> bool:
         """Whether an entry is in force."""
@@ -77,20 +77,6 @@ class HistoryModel(QAbstractTableModel):
     def text(self, entry: Entry) -> str:
         """Say what an entry did."""
         return what(entry, self._titles, self._target(entry))
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of rows."""
-        return 0 if parent is not None and parent.isValid() else len(self._entries)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
-
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
-        """Name a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADS[Column(section)]
-        return None
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Give what is shown and said of a cell of the table."""
@@ -118,11 +104,6 @@ class HistoryModel(QAbstractTableModel):
                 return None
             made = self._by_id[made.target].correction
         return made if made is not entry.correction else None
-
-    def _redraw(self) -> None:
-        if self._entries:
-            last = self.index(len(self._entries) - 1, Column.WHAT)
-            self.dataChanged.emit(self.index(0, 0), last)
 
 
 class HistoryTable(QTableView):

@@ -7,12 +7,13 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QObject, QSize, Qt, Signal
 from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
 
 from napari_vhd import keys
 
+from .table_model import TableModel
 from .theme import swatch
 
 if TYPE_CHECKING:
@@ -110,47 +111,24 @@ class Column(IntEnum):
     COUNT = 3
 
 
-_HEADS = {Column.KEY: "Key", Column.COLOR: "", Column.NAME: "Label", Column.COUNT: "Cells"}
-
-
-class PaletteModel(QAbstractTableModel):
+class PaletteModel(TableModel):
     """Rows of the palette as Qt reads them."""
+
+    heads = ("Key", "", "Label", "Cells")
+    rows: Sequence[PaletteRow]
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.rows: tuple[PaletteRow, ...] = ()
         self._ink = QColor("#808080")
 
-    def set_rows(self, rows: Sequence[PaletteRow]) -> None:
-        """Show other rows; where the names stay the same the view keeps its place."""
-        same = [row.name for row in rows] == [row.name for row in self.rows]
-        if same:
-            self.rows = tuple(rows)
-            if rows:
-                self.dataChanged.emit(self.index(0, 0), self.index(len(rows) - 1, Column.COUNT))
-            return
-        self.beginResetModel()
-        self.rows = tuple(rows)
-        self.endResetModel()
+    def key_of(self, row: PaletteRow) -> str:
+        """Give the label."""
+        return row.name
 
     def set_ink(self, color: QColor) -> None:
         """Draw rims in another colour."""
         self._ink = color
-        self.set_rows(self.rows)
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of rows."""
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
-
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
-        """Name a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADS[Column(section)]
-        return None
+        self.redraw()
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Give what is shown, drawn and said of a cell of the table."""

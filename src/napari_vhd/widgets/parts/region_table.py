@@ -5,11 +5,12 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QAbstractTableModel, QItemSelectionModel, QModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from .category_table import ask_color
 from .composition_bar import SharesDelegate, told
+from .table_model import TableModel
 from .theme import Icons
 
 if TYPE_CHECKING:
@@ -34,10 +35,7 @@ class Column(IntEnum):
     SHARES = 5
 
 
-_HEADS = ("", "Region", "", "Cells", "mm²", "Content")
-
-
-class RegionModel(QAbstractTableModel):
+class RegionModel(TableModel):
     """Regions as Qt reads them.
 
     Attributes
@@ -47,42 +45,21 @@ class RegionModel(QAbstractTableModel):
     """
 
     rename_requested = Signal(str, str)
+    heads = ("", "Region", "", "Cells", "mm²", "Content")
+    rows: Sequence[RegionStats]
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.rows: tuple[RegionStats, ...] = ()
         self._icons = Icons()
 
-    def set_rows(self, rows: Sequence[RegionStats]) -> None:
-        """Show other regions; where their names stay the same the view keeps its place."""
-        if [row.name for row in rows] == [row.name for row in self.rows]:
-            self.rows = tuple(rows)
-            if rows:
-                last = self.index(len(rows) - 1, len(Column) - 1)
-                self.dataChanged.emit(self.index(0, 0), last)
-            return
-        self.beginResetModel()
-        self.rows = tuple(rows)
-        self.endResetModel()
+    def key_of(self, row: RegionStats) -> str:
+        """Give the region's name."""
+        return row.name
 
     def set_ink(self, color: QColor) -> None:
         """Draw icons in another colour."""
         self._icons.set_ink(color)
-        self.set_rows(self.rows)
-
-    def rowCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of regions."""
-        return 0 if parent is not None and parent.isValid() else len(self.rows)
-
-    def columnCount(self, parent: QModelIndex | None = None) -> int:
-        """Give the number of columns."""
-        return 0 if parent is not None and parent.isValid() else len(Column)
-
-    def headerData(self, section: int, orientation: Any, role: int = 0) -> Any:
-        """Name a column."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADS[section]
-        return None
+        self.redraw()
 
     def flags(self, index: QModelIndex) -> Any:
         """Let names be edited."""
