@@ -16,7 +16,7 @@ from window import one_window
 
 from napari_vhd import keys
 from napari_vhd.io.geojson import read_features
-from napari_vhd.widgets.parts import preview_layers
+from napari_vhd.widgets.parts import preview_layers, previewing
 from napari_vhd.widgets.parts.preview_layers import CELLS, NUCLEI
 from napari_vhd.widgets.run_control import control_of
 from napari_vhd.widgets.segmentation import SegmentationDock
@@ -40,6 +40,21 @@ PLACE = (300.0, 300.0)
 
 def notices() -> list[str]:
     return [one.message for one in notification_manager.records]
+
+
+@pytest.mark.parametrize("channels_first", [True, False])
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_a_part_of_a_picture_is_written_strip_by_strip_as_8_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: Any, top: float, channels_first: bool
+) -> None:
+    monkeypatch.setattr(previewing, "_STRIP", 7)
+    shown = np.random.default_rng(0).integers(0, 256, (40, 30, 4)).astype(np.uint8)
+    pixels = (shown / 255 * top).astype(dtype)
+    path = previewing.write_picture(pixels, (3, 5, 38, 25), tmp_path / "a.npy", channels_first)
+    written = np.load(path)
+    written = np.moveaxis(written, 0, 2) if channels_first else written
+    assert written.dtype == np.uint8
+    assert np.abs(written.astype(int) - shown[3:38, 5:25, :3]).max() <= (dtype != np.uint8)
 
 
 # First: a viewer of its own cannot be made while the window of the other tests is open.

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Image
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
     from napari_vhd.exceptions import VhdError
     from napari_vhd.parameters import Params
@@ -35,6 +36,7 @@ MOST_PX = 1024
 MOST_PROSEG_PX = 1500
 LEAST_PX = 32
 ITERATIONS = 20
+_STRIP = 1024  # rows
 
 Thresholds = tuple[float | None, float | None]
 
@@ -84,7 +86,7 @@ class Previewing:
         self._picture, self._place = picture.name, frame.at(y0, x0)
         pixels, target = finest(picture), self.preview.folder / "view.npy"
         self._read(
-            lambda: write_picture(pixels[y0:y1, x0:x1], target),
+            lambda: write_picture(pixels, (y0, x0, y1, x1), target),
             lambda path: FindNuclei(str(path), params.stardist_model, *thresholds, params.min_area),
         )
         note = f" (the middle {MOST_PX:,} px of it)" if is_larger else ""
@@ -115,7 +117,7 @@ class Previewing:
         pixels, target = finest(picture), self.preview.folder / "whole.npy"
         shape = (int(pixels.shape[0]), int(pixels.shape[1]))
         self._read(
-            lambda: write_picture(pixels[:, :], target, channels_first=True),
+            lambda: write_picture(pixels, (0, 0, *shape), target, channels_first=True),
             lambda path: SegmentPicture(
                 str(path),
                 shape,
@@ -177,11 +179,35 @@ class Previewing:
         self.failed.emit(f"The picture cannot be read: {error}")
 
 
-def write_picture(pixels: Any, path: Path, channels_first: bool = False) -> Path:
-    """Read pixels (y, x, 3 or 4) and write them for the worker, as 8 bit."""
-    here = np.asarray(pixels)[..., :3]
-    if here.dtype != np.uint8:
-        top = float(here.max(initial=1)) if here.dtype.kind == "f" else np.iinfo(here.dtype).max
-        here = (here.astype(np.float32) * (255 / max(top, 1e-9))).astype(np.uint8)
-    np.save(path, np.moveaxis(here, 2, 0) if channels_first else here)
+def write_picture(
+    pixels: Any, box: tuple[int, int, int, int], path: Path, channels_first: bool = False
+) -> Path:
+    """Write a part of a picture for the worker, as 8 bit; only a strip is in memory at once.
+
+    Parameters
+    ----------
+    pixels
+        (y, x, 3 or 4), lazy or not; floats lie between 0 and 1, as napari draws them.
+    box
+        y0, x0, y1, x1, px of the picture.
+    path
+        ``.npy`` file.
+    channels_first
+        Write (3, y, x), else (y, x, 3).
+    """
+    y0, x0, y1, x1 = box
+    shape = (3, y1 - y0, x1 - x0) if channels_first else (y1 - y0, x1 - x0, 3)
+    written = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=shape)
+    by_rows = np.moveaxis(written, 0, 2) if channels_first else written
+    for top in range(y0, y1, _STRIP):
+        strip = np.asarray(pixels[top : min(top + _STRIP, y1), x0:x1])
+        by_rows[top - y0 : top - y0 + len(strip)] = _bytes(strip[..., :3])
+    written.flush()
     return path
+
+
+def _bytes(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    if pixels.dtype == np.uint8:
+        return pixels
+    top = 1.0 if pixels.dtype.kind == "f" else float(np.iinfo(pixels.dtype).max)
+    return (np.clip(pixels / top, 0, 1) * 255).astype(np.uint8)
