@@ -13,6 +13,7 @@ import shapely
 from qtpy.QtCore import Qt
 
 from napari_vhd.corrections.correction import RELABEL, Correction
+from napari_vhd.corrections.regions import correction_of
 from napari_vhd.corrections.rematch import Rings
 from napari_vhd.session import Session
 
@@ -59,6 +60,37 @@ def test_two_opinions_are_listed_and_one_is_taken(sat: Sitting) -> None:
     sat.settle()
     assert sat.label(cell) == "Fibroblasts"
     sat.bot.waitUntil(lambda: sat.dock.parts.decide.number == 0, timeout=LONG)
+
+
+def test_of_a_region_that_one_deleted_the_other_opinion_is_taken(sat: Sitting) -> None:
+    made = sat.session.add_region(shapely.box(350, 350, 450, 450), "gland", "#00FF00")
+    region = sat.session.editor.reviewed.regions["gland"]
+    sat.session.edit_region("gland", color="#FF0000")
+    with Session.open(sat.run, author="CD") as other:
+        other.editor.ledger.append(
+            correction_of({"gland": region}, {"gland": None}),
+            author="CD",
+            entry_id="e" * 32,
+            parents=(made.entry_id,),
+            epoch="",
+            kept=None,
+        )
+    waits(sat, 1)
+    decide = sat.dock.parts.decide
+    sat.dock.parts.tabs.setCurrentWidget(decide)
+    head = decide.tree.topLevelItem(0)
+    assert head.text(0) == "gland: region"
+    items = {head.child(n).text(0): head.child(n) for n in range(2)}
+    assert set(items) == {"colour #FF0000", "deleted (shown now)"}
+    decide.tree.setCurrentItem(items["colour #FF0000"])
+    # There is nowhere to go yet.
+    before = sat.scene.view_box()
+    sat.click(decide.go)
+    assert sat.scene.view_box() == before
+    sat.click(decide.take)
+    waits(sat, 0)
+    sat.settle()
+    assert sat.session.regions().color["gland"] == "#FF0000"
 
 
 @pytest.fixture

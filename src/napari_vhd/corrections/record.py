@@ -8,6 +8,7 @@ import numpy as np
 
 from . import rematch
 from .correction import REGION, SWITCHES, UPDATE
+from .regions import regions_after, told_of_region
 from .updates import told
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ HISTORY = (
     *("before", "after", "note", "undone"),
 )
 CONFLICTS = ("boundaries", "what", "cell_id", "author", "value", "time", "entry_id", "shown")
+OUTLINE = "outline"
+"""What people differ on, where it is no column; the other is `REGION`."""
 UNMATCHED = ("boundaries", "cell_id", "entry_id", "author", "kind", "column", "after", "x", "y")
 
 
@@ -83,9 +86,9 @@ def slots_of(correction: Correction) -> set[tuple[str, ...]]:
     """Name the slots that a correction is a change of."""
     made = correction
     if made.kind == REGION:
-        return {("region", name) for name in made.outlines_after}
+        return {(REGION, name) for name in made.outlines_after}
     if made.outlines_after:
-        return {("outline", made.boundaries, cell) for cell in made.outlines_after}
+        return {(OUTLINE, made.boundaries, cell) for cell in made.outlines_after}
     if made.cell_ids:
         return {("label", made.boundaries, made.column, cell) for cell in made.cell_ids}
     if made.column:
@@ -195,16 +198,12 @@ def _conflicts(
             shapes = {segmentation.given(entry, cell) for entry in entries}
             if len(shapes) > 1:
                 said = [(e, _shape_word(e.correction, cell)) for e in entries]
-                yield segmentation.name, "outline", cell, said
+                yield segmentation.name, OUTLINE, cell, said
     if only is None:
         for name in reviewed.regions.touched():
             entries = _differing(history, reviewed.regions.entries_on(name))
-            contents = {
-                (e.correction.outlines_after.get(name), str(e.correction.after)) for e in entries
-            }
-            if len(contents) > 1:
-                said = [(e, _shape_word(e.correction, name)) for e in entries]
-                yield "", "region", name, said
+            if len({regions_after(e.correction).get(name) for e in entries}) > 1:
+                yield "", REGION, name, [(e, told_of_region(e.correction, name)) for e in entries]
 
 
 def _differing(history: History, entries: Sequence[Entry]) -> list[Entry]:

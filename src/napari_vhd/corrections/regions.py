@@ -11,9 +11,11 @@ from napari_vhd.palettes import colors_for
 from .correction import REGION, Correction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geopandas import GeoDataFrame
 
-    from .correction import Entry
+    from .correction import Entry, Outlines
     from .history import History
 
 
@@ -165,9 +167,30 @@ def _polygon(region: Region | None) -> bytes | None:
 
 def regions_after(correction: Correction) -> dict[str, Region | None]:
     """Give the regions that a correction leaves; None: absent."""
+    return _regions(correction.outlines_after, correction.after)
+
+
+def told_of_region(correction: Correction, name: str) -> str:
+    """Say what a correction did to a region."""
+    befores = _regions(correction.outlines_before, correction.before)
+    before, after = befores.get(name), regions_after(correction).get(name)
+    if after is None:
+        made = (one for one, old in befores.items() if old is None)
+        return f"renamed {new}" if (new := next(made, None)) is not None else "deleted"
+    if before is None:
+        return "added"
+    changes = [
+        ("another outline", before.polygon != after.polygon),
+        (f"colour {after.color}", before.color != after.color),
+        ("shown" if after.visible else "hidden", before.visible != after.visible),
+        (f"place {after.order + 1} in the list", before.order != after.order),
+    ]
+    return ", ".join(words for words, is_so in changes if is_so) or "as it was"
+
+
+def _regions(outlines: Outlines, contents: Sequence[Any]) -> dict[str, Region | None]:
     found: dict[str, Region | None] = {}
-    sides = zip(correction.outlines_after.items(), correction.after, strict=True)
-    for (name, polygon), content in sides:
+    for (name, polygon), content in zip(outlines.items(), contents, strict=True):
         found[name] = None
         if polygon is not None and content is not None:
             found[name] = Region(

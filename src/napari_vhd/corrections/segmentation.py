@@ -153,6 +153,13 @@ class Segmentation:
         """Outline that an entry gave a cell (WKB)."""
         return next((wkb for own, wkb in self._stacks.get(cell, []) if own is entry), None)
 
+    def now(self, cell: str) -> bytes | None:
+        """Outline of a cell (WKB), None where it is gone."""
+        import shapely
+
+        there = self.outlines.row_of(cell) >= 0
+        return shapely.to_wkb(self.outlines.geometry(cell)) if there else None
+
     def touched(self) -> list[str]:
         """Cells whose outline was ever edited."""
         return list(self._stacks)

@@ -1,4 +1,4 @@
-"""What a person decides about corrections whose cell a new segmentation does not have."""
+"""What a person decides: which of several opinions holds, and on corrections without a cell."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from napari_vhd.exceptions import BadInputError
 
-from .correction import SETTLE, Correction
-from .record import unmatched_in
+from .correction import DELETE, REDRAW, REGION, RELABEL, SETTLE, Correction
+from .record import OUTLINE, unmatched_in
+from .regions import correction_of, regions_after
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,12 +18,60 @@ if TYPE_CHECKING:
 
 
 class SettleVerbs:
-    """The part of a session that settles what `unmatched` lists."""
+    """The part of a session that settles what `conflicts` and `unmatched` list."""
 
     @property
     def editor(self) -> Editor:
         """What takes the corrections."""
         raise NotImplementedError
+
+    def take_opinion(
+        self, boundaries: str, what: str, cell_id: str, entry_id: str, note: str = ""
+    ) -> Entry:
+        """Let one of several opinions hold: a correction by someone who has seen all of them.
+
+        Parameters
+        ----------
+        boundaries, what, cell_id, entry_id
+            A row of `conflicts`.
+        note
+            Kept with the decision; who said so where it is empty.
+
+        Raises
+        ------
+        BadInputError
+            Where there is no such opinion.
+        LedgerError
+            Where it could not be written; nothing changed.
+        """
+        editor = self.editor
+        with editor.lock:
+            editor.required_ledger()
+            if entry_id not in editor.history:
+                raise BadInputError(f"{entry_id}: there is no such correction; see conflicts().")
+            entry, reviewed = editor.history[entry_id], editor.reviewed
+            note = note or f"settled: as {entry.author} said"
+            if what == REGION:
+                after = regions_after(entry.correction).get(cell_id)
+                made = correction_of({cell_id: reviewed.regions.get(cell_id)}, {cell_id: after})
+                return editor.commit(made._replace(note=note))
+            if what == OUTLINE:
+                segmentation = reviewed.segmentation(boundaries)
+                outline = segmentation.given(entry, cell_id)
+                made = Correction(
+                    DELETE if outline is None else REDRAW,
+                    boundaries,
+                    cell_ids=(cell_id,),
+                    outlines_before={cell_id: segmentation.now(cell_id)},
+                    outlines_after={cell_id: outline},
+                    note=note,
+                )
+                return editor.commit(made)
+            column = reviewed.column(boundaries, what)
+            before, given = column.values([cell_id]), (column.given(entry, cell_id),)
+            return editor.commit(
+                Correction(RELABEL, boundaries, what, (cell_id,), before, given, note=note)
+            )
 
     def settle(
         self, entry_id: str, cell_ids: Iterable[str] | str, to: str | None = None, note: str = ""

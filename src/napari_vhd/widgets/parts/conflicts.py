@@ -9,6 +9,8 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTreeWidget, QTreeWidgetItem, QWidget
 
 from napari_vhd.corrections.catalogue import title_of
+from napari_vhd.corrections.correction import REGION
+from napari_vhd.corrections.record import OUTLINE
 
 from .entry_text import when
 
@@ -17,7 +19,6 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-_OUTLINE, _REGION = "outline", "region"
 _ROW_ROLE = Qt.ItemDataRole.UserRole
 
 
@@ -47,7 +48,7 @@ class Opinion:
     @property
     def is_label(self) -> bool:
         """Whether it is about a label."""
-        return self.what not in (_OUTLINE, _REGION)
+        return self.what not in (OUTLINE, REGION)
 
 
 @dataclass(frozen=True)

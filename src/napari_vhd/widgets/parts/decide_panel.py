@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
+from napari_vhd.corrections.correction import REGION
+from napari_vhd.exceptions import BadInputError
+
 from .conflicts import Lost, Opinion, ToDecide, lost_of, opinions_of
-from .settling import move, take
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -96,20 +98,25 @@ class DecidePanel(QWidget):
             return
         if isinstance(found, Lost):
             scene.go_to(found.x, found.y)
-        elif found.what == "region":
-            scene.show_box(*scene.session.regions().geometry[found.cell_id].bounds)
+        elif found.what == REGION:
+            regions = scene.session.regions().geometry
+            if found.cell_id in regions.index:
+                scene.show_box(*regions[found.cell_id].bounds)
         elif scene.session.outlines(found.boundaries).row_of(found.cell_id) >= 0:
             scene.go_to_cell(found.cell_id)
 
     def _on_take(self) -> None:
         found = self.tree.current
         if self._desk.scene is not None and isinstance(found, Opinion):
-            self._desk.correct(take, self._desk.scene.session, found)
+            self._desk.correct(
+                self._desk.scene.session.take_opinion,
+                *(found.boundaries, found.what, found.cell_id, found.entry_id),
+            )
 
     def _on_move(self) -> None:
         found, scene = self.tree.current, self._desk.scene
         if scene is not None and isinstance(found, Lost):
-            self._desk.correct(move, scene.session, found, scene.selection)
+            self._desk.correct(_move, scene.session, found, scene.selection)
 
     def _on_drop(self) -> None:
         if self._desk.scene is not None:
@@ -134,3 +141,10 @@ class DecidePanel(QWidget):
 
 def _to_decide(session: Session) -> tuple[tuple[Opinion, ...], tuple[Lost, ...]]:
     return opinions_of(session.conflicts()), lost_of(session.unmatched())
+
+
+def _move(session: Session, lost: Lost, selection: tuple[str, ...]) -> Any:
+    """Give the label of a lost cell to the selected one."""
+    if len(selection) != 1:
+        raise BadInputError("Select the one cell that this label is to go to.")
+    return session.settle(lost.entry_id, lost.cell_id, to=selection[0])
