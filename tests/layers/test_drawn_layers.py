@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import shapely
+from napari.layers.base import ActionType
 from pixels import expected
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
 
 if TYPE_CHECKING:
+    from napari.layers import Shapes
+
     from napari_vhd.layers import Scene
 
 TYPE = keys.TYPE_DOMAIN
@@ -34,6 +37,40 @@ def test_regions_that_are_drawn_in_their_layer_are_kept(scene: Scene) -> None:
     assert layer.nshapes == 0
     session.edit_region("region 1", visible=True)
     np.testing.assert_allclose(layer.edge_color[0], (1, 0, 0, 1))
+
+
+def drag(layer: Shapes, shape: int, corner: int, to: tuple[float, float]) -> None:
+    """Move a corner of a shape to (x, y), as napari's tool does."""
+    data = [np.asarray(ring).copy() for ring in layer.data]
+    data[shape][corner] = to[::-1]
+    layer._data_view.edit(shape, data[shape])
+    layer.events.data(
+        value=layer.data, action=ActionType.CHANGED, data_indices=(shape,), vertex_indices=((),)
+    )
+
+
+def test_corners_of_regions_are_moved_and_holes_and_other_parts_stay(scene: Scene) -> None:
+    session, layer = scene.session, scene.background.regions.layer
+    hole, island = shapely.box(120, 120, 140, 140), shapely.box(300, 300, 340, 340)
+    body = shapely.box(100, 100, 200, 200)
+    session.add_region(shapely.union(body.difference(hole), island), "gland")
+    shape = next(n for n, ring in enumerate(layer.data) if np.ptp(ring) > 50)
+    corner = int(np.argmax(layer.data[shape].sum(axis=1)))
+    drag(layer, shape, corner, (220.0, 220.0))
+    moved = shapely.Polygon([(100, 100), (200, 100), (220, 220), (100, 200)])
+    expected = shapely.union(moved.difference(hole), island)
+    assert session.regions().geometry["gland"].equals(expected)
+    session.undo()
+    assert session.regions().geometry["gland"].contains(island.centroid)
+    assert layer.data[shape].max() == 200
+
+
+def test_a_region_that_would_cross_itself_is_as_before(scene: Scene) -> None:
+    session, layer = scene.session, scene.background.regions.layer
+    session.add_region(shapely.box(100, 100, 200, 200), "gland")
+    with pytest.raises(BadInputError, match="crosses itself"):
+        drag(layer, 0, int(np.argmax(layer.data[0].sum(axis=1))), (50.0, 120.0))
+    assert session.regions().geometry["gland"].equals(shapely.box(100, 100, 200, 200))
 
 
 def test_edges_of_regions_are_as_wide_on_the_screen_from_near_and_from_far(scene: Scene) -> None:

@@ -60,6 +60,8 @@ class RegionsLayer:
 
         self._drawn, self._changed, self._removed = drawn, changed, removed
         self.names: list[str] = []
+        # Of each shape, as one geometry: napari's polygons have none.
+        self._holes: list[Any] = []
         self._width = 4.0
         self._writing = False
         self.layer: Shapes = ShapesLayer(
@@ -80,10 +82,14 @@ class RegionsLayer:
 
         shown = regions[regions["visible"].astype(bool)].sort_values("order")
         rings, names, colors = [], [], []
+        self._holes = []
         for row in shown.itertuples():
             for part in shapely.get_parts(row.geometry):
                 ring = shapely.get_coordinates(shapely.get_exterior_ring(part))
                 rings.append(ring[:-1, ::-1])
+                self._holes.append(
+                    shapely.union_all([shapely.Polygon(hole) for hole in part.interiors])
+                )
                 names.append(str(row.Index))
                 colors.append(str(row.color))
         self._writing = True
@@ -143,11 +149,12 @@ class RegionsLayer:
     def _polygon_of(self, name: str) -> Any:
         import shapely
 
-        parts = [
-            _polygon(corners)
-            for own, corners in zip(self.names, self.layer.data, strict=False)
-            if own == name
-        ]
+        parts: list[Any] = []
+        for own, ring, holes in zip(self.names, self.layer.data, self._holes, strict=False):
+            if own == name:
+                part = _polygon(ring)
+                # One that is not valid is refused, in a sentence, where it would be kept.
+                parts.extend(shapely.get_parts(part.difference(holes) if part.is_valid else part))
         return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
 
 

@@ -24,6 +24,7 @@ from napari_vhd.corrections.correction import (
     UNDO,
     UPDATE,
 )
+from napari_vhd.corrections.regions import told_of_region
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -105,12 +106,14 @@ def _refine(made: Correction, _title: str) -> str:
 
 
 def _region(made: Correction, _title: str) -> str:
-    names = ", ".join(made.outlines_after)
-    before = [made.outlines_before.get(name) for name in made.outlines_after]
-    after = list(made.outlines_after.values())
-    if not any(after):
-        return f"Deleted region {names}"
-    return f"{'Changed' if any(before) else 'Drew'} region {names}"
+    told = {name: told_of_region(made, name) for name in made.outlines_after}
+    # One that is renamed is another that is added, too.
+    changed = {name: what for name, what in told.items() if what != "added"} or told
+    if len(changed) > 1:
+        return f"Changed regions {', '.join(changed)}"
+    ((name, what),) = changed.items()
+    plain = {"added": f"Drew region {name}", "deleted": f"Deleted region {name}"}
+    return plain.get(what, f"Region {name}: {what}")
 
 
 def _label_set(made: Correction, title: str) -> str:
