@@ -113,14 +113,11 @@ class Pictures(QWidget):
     def _enlarge(self, path: Path) -> None:
         """Open a picture large; it is read beside the window."""
         dialog = PictureDialog(path, self.window())
+        question = f"large {id(dialog)}"
+        # Who closes it before the picture is there waits for none.
+        dialog.finished.connect(lambda: self._background.forget(question))
         dialog.show()
-        self._background.ask(
-            f"large {id(dialog)}",
-            read_picture,
-            path,
-            _LARGE,
-            then=dialog.show_image,
-        )
+        self._background.ask(question, read_picture, path, _LARGE, then=dialog.show_image)
 
 
 class PictureDialog(QDialog):
@@ -148,7 +145,10 @@ class PictureDialog(QDialog):
         self.resize(900, 700)
 
     def show_image(self, image: QImage) -> None:
-        """Show the picture that was read."""
+        """Show the picture that was read, or say that there is none."""
+        if image.isNull():
+            self._label.setText("The picture cannot be read; run its stage again to draw it.")
+            return
         self._label.setPixmap(QPixmap.fromImage(image))
 
 
