@@ -14,7 +14,7 @@ from napari_vhd.io.source_image import Pyramid
 from napari_vhd.layers.bins import layer_of
 from napari_vhd.layers.boundaries import BoundariesLayer
 from napari_vhd.layers.frame import Frame
-from napari_vhd.layers.image import image_layer, padded
+from napari_vhd.layers.image import image_layer, overview_layer, padded
 from napari_vhd.layers.raster import CellRaster
 from napari_vhd.layers.values import ValueLayer
 
@@ -117,3 +117,11 @@ def test_shapes_have_the_vertices_of_the_cells() -> None:
     world = np.array([shapes.layer.data_to_world(point) for point in shapes.layer.data[0]]) / UM
     ring = shapely.get_coordinates(cells.geometry("c0"))[:-1]
     np.testing.assert_allclose(world[:, ::-1], ring, atol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [0.5, 3.7])
+def test_an_overview_lies_at_its_origin(scale: float) -> None:
+    layer = overview_layer(np.zeros((40, 30, 3), np.uint8), scale, (11.0, 5.0), FRAME, "H&E")
+    low, high = (np.asarray(layer.data_to_world(at)) / UM for at in ((-0.5,) * 2, (39.5, 29.5)))
+    np.testing.assert_allclose(low, (5.0, 11.0), atol=1e-9)
+    np.testing.assert_allclose(high, (5.0 + 40 * scale, 11.0 + 30 * scale), atol=1e-9)
