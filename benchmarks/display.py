@@ -25,7 +25,17 @@ from typing import TYPE_CHECKING, Any
 
 import display_peers
 import numpy as np
-from measuring import CANVAS, DOMAINS, REPEATS, TYPES, cpu_ms, lasso_around, median_ms, peak_mb
+from measuring import (
+    CANVAS,
+    DOMAINS,
+    NUMBER,
+    REPEATS,
+    TYPES,
+    cpu_ms,
+    lasso_around,
+    median_ms,
+    peak_mb,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -197,7 +207,7 @@ def new_place_ms(looked: Looked, zoom: float, rng: Any, low: Any, high: Any) -> 
     return round(statistics.median(times[1:]), 3)
 
 
-_NUMBERS = ("area_um2", "Tumor_score")
+_NUMBERS = (NUMBER, "Tumor_score")
 
 
 def _show_relabelled(looked: Looked, number: int) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 CANVAS = (1000, 1150)  # height, width on the screen
 REPEATS = 9
 LASSO = 5000
+NUMBER = "area_um2"
 DOMAINS, TYPES = "novae_domains_8", "cell_type_domain"
 
 

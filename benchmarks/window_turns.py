@@ -1,4 +1,4 @@
-"""How long a window works without a pause while a sample opens in it."""
+"""How long a window works without a pause while a sample opens in it, and while one corrects."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import statistics
 import time
 from typing import TYPE_CHECKING, Any
 
+from measuring import NUMBER, TYPES
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 WINDOW = (1280, 800)
@@ -50,12 +53,39 @@ def while_opening(run: Path) -> dict[str, Any]:
         opening.opened.disconnect(shown.append)
         longest.append(turns.longest_ms)
         between.append(turns.between_ms)
+    working = while_working(shown[0])
     opening.end()
     return {
         "open_longest_turn_ms": round(statistics.median(longest[1:]), 1),
         "open_longest_turn_without_new_layer_ms": round(statistics.median(between[1:]), 1),
         "open_longest_turns_ms": [round(one, 1) for one in longest],
+        "working_longest_turns_ms": working,
     }
+
+
+def while_working(scene: Any) -> dict[str, list[float]]:
+    """Measure the longest turn of what a person does, at the first time and again."""
+    session = scene.session
+    boundaries = session.segmentations()[0]
+    cells = session.outlines(boundaries).live_ids()
+    deeds: dict[str, Callable[[], Any]] = {
+        "choose a cell": lambda: scene.select(cells[:1]),
+        "colour by a number": lambda: scene.color_by(NUMBER),
+        "colour by types": lambda: scene.color_by(TYPES),
+        "begin to paint": scene.paint_window,
+        "end painting": scene.end_paint,
+        "side by side": lambda: scene.compare("side"),
+        "no longer": lambda: scene.compare("off"),
+        "grow a cell": lambda: session.expand(cells[:1], 0.5),
+    }
+    found: dict[str, list[float]] = {name: [] for name in deeds}
+    for _ in range(2):
+        for name, deed in deeds.items():
+            with Turns() as turns:
+                deed()
+                _turns_for(SETTLE_S)
+            found[name].append(round(turns.longest_ms, 1))
+    return found
 
 
 class Turns:

@@ -20,6 +20,7 @@ from napari_vhd.io.store import RunStore
 from napari_vhd.layers import Scene, scene_of
 from napari_vhd.layers.categories import DROPPED
 from napari_vhd.layers.coloring import first_column
+from napari_vhd.layers.prepared import Prepared
 from napari_vhd.stages.stage import Outcome
 
 if TYPE_CHECKING:
@@ -355,7 +356,8 @@ def test_cell_types_that_have_just_been_computed_are_shown(scene: Scene) -> None
 
 
 def test_a_scene_that_is_closed_leaves_nothing(session: Session) -> None:
-    # Rings of references that are garbage when a column is first read wait for the session's end.
+    # What is there when a column is first read is looked through at the session's end.
+    Prepared.of(session)
     session.labels(keys.PROSEG, TYPE)
     viewer = ViewerModel()
     callbacks = len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks)

@@ -12,7 +12,7 @@ from shapely import LineString
 from napari_vhd.widgets.compare import CompareDock
 
 sys.path.append(str(Path(__file__).parent))
-from window import CELLS, NUCLEI, Window, one_window
+from window import CELLS, LONG, NUCLEI, Window, one_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -125,8 +125,26 @@ def test_outlines_over_each_other_and_side_by_side(shown: Window) -> None:
     before = {name: layer.visible for name, layer in lines.items()}
     shown.click(shown.dock.modes["outlines"])
     assert all(layer.visible for layer in lines.values())
+    layers, grid = shown.viewer.layers, shown.viewer.canvas.grid
+    names = [layer.name for layer in layers]
     shown.click(shown.dock.modes["side"])
-    assert shown.viewer.canvas.grid.enabled
+    # Layers come one by one, and none is seen before the view is split.
+    shown.bot.waitUntil(lambda: len(layers) == len(names) + 1, timeout=LONG)
+    assert not layers[-1].visible
+    shown.bot.waitUntil(lambda: grid.enabled, timeout=LONG)
+    copies = [layer for layer in layers if layer.name not in names]
+    assert len(copies) == 2
+    assert copies[0].name == "H&E (right)"
+    assert all(layer.visible for layer in copies)
+    assert list(layers)[-2:] == copies
+    assert grid.stride == len(names)
     shown.click(shown.dock.modes["off"])
-    assert not shown.viewer.canvas.grid.enabled
+    assert not grid.enabled
+    assert [layer.name for layer in layers] == names
     assert {name: layer.visible for name, layer in lines.items()} == before
+    # Thought better of at once.
+    shown.click(shown.dock.modes["side"])
+    shown.click(shown.dock.modes["off"])
+    shown.settle()
+    assert [layer.name for layer in layers] == names
+    assert not grid.enabled

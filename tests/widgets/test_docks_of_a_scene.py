@@ -128,6 +128,27 @@ def longest_ms(window: Window, make: type) -> float:
     return watch.longest_ms
 
 
+def test_taking_layers_out_looks_for_no_garbage_and_leaves_what_is_set_aside(shown: Window) -> None:
+    found: list[int] = []
+
+    def note(phase: str, info: dict[str, int]) -> None:
+        if phase == "stop" and info["generation"] == 2:
+            found.append(info["collected"])
+
+    shown.scene.color_by(TYPES)
+    shown.settle()
+    aside = gc.get_freeze_count()
+    assert aside > 0
+    layer = shown.scene.paint_window()
+    shown.bot.wait(100)
+    gc.callbacks.append(note)
+    shown.scene.end_paint()
+    gc.callbacks.remove(note)
+    assert layer not in shown.viewer.layers
+    assert found == []
+    assert gc.get_freeze_count() == pytest.approx(aside, rel=0.05)
+
+
 def test_icons_follow_the_theme(shown: Window) -> None:
     dock = put(shown, RegionsDock)
     seen = {}

@@ -154,11 +154,9 @@ class Reviewed:
         if name not in self._segmentations:
             with self._reading:
                 self.read_ahead(name)
-                with no_collection():
+                # After the first it is few objects, and would take a window's garbage along.
+                with no_collection() if self._segmentations else set_aside():
                     self._segmentations[name] = self._segmented(self._as_read.pop(name))
-            if len(self._segmentations) == 1:
-                # What comes later is few objects, and would take a window's garbage along.
-                set_aside()
         return self._segmentations[name]
 
     def _segmented(self, made: Segmentation) -> Segmentation:
@@ -244,10 +242,9 @@ class Reviewed:
                     f"{', '.join(there) or 'none'}; make_label_set makes one of your own."
                 )
             computed = self.computed.labels(boundaries, name)
-            with no_collection():
+            with set_aside():
                 found = LabelColumn(name, computed, segmentation, self._history)
                 found.load(self.filing.labels(boundaries, name))
-            set_aside()
             self._columns[boundaries, name] = found
         return found
 

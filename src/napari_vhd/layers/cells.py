@@ -78,16 +78,19 @@ class CellsLayers:
         self._color, self._columns = color, columns
 
     def make_fill(self, first: Read) -> Generator[None, None, None]:
-        """Make the layer of the column that is shown first, in steps."""
-        if first.codes is not None:
-            fills = self._fills = self._make_fills()
+        """Make the layer of a column that is to be shown, in steps; nothing where it is there."""
+        # One that is dropped before it is in the viewer is as if it had never been made.
+        if first.codes is not None and self._fills is None:
+            fills = self._make_fills()
             fills.show(first.codes)
             yield
+            self._fills = fills
             yield from self._stack.adding(fills.layer, FILLS)
-        elif first.values is not None:
-            numbers = self._numbers = self._make_numbers()
+        elif first.values is not None and self._numbers is None:
+            numbers = self._make_numbers()
             numbers.show(first.values, first.limits or (0.0, 1.0))
             yield
+            self._numbers = numbers
             yield from self._stack.adding(numbers.layer, FILLS)
 
     def make_outlines(self, visible: bool) -> Generator[None, None, None]:

@@ -107,9 +107,12 @@ class ColorVerbs:
 
     def _ask(self, wish: Wish) -> None:
         since = self._edits
-        self.tasks.ask(
-            "column", lambda: read(self.session, wish), lambda found: self._show(found, since)
-        )
+
+        def show(found: Read) -> None:
+            layers = self.cells[wish.boundaries].make_fill(found)
+            self.tasks.in_turns("column", layers, lambda: self._show(found, since))
+
+        self.tasks.ask("column", lambda: read(self.session, wish), show)
 
     def _show(self, found: Read, since: int | None = None) -> None:
         wish, cells = found.wish, self.cells[found.wish.boundaries]

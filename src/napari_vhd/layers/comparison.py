@@ -9,10 +9,11 @@ from napari_vhd.exceptions import BadInputError
 
 from .image import image_layer, overview_layer
 from .lines import OutlineLayer
+from .stack import LINES, Stack
 from .views import set_visible
 
 if TYPE_CHECKING:
-    from napari.layers import Layer
+    from collections.abc import Generator
 
     from .scene import Scene
 
@@ -41,7 +42,7 @@ class Comparison:
         self.mode = "off"
         self._pair = ("", "")
         self._before: dict[str, bool] = {}
-        self._copies: list[Layer] = []
+        self._copies = Stack(scene.viewer.layers)
         self._copied: OutlineLayer | None = None
 
     def show(self, mode: str, first: str | None = None, second: str | None = None) -> None:
@@ -75,7 +76,7 @@ class Comparison:
         for name, cells in scene.cells.items():
             set_visible(cells.lines.layer, name in both)
         if mode == "side":
-            self._split(scene, second)
+            scene.tasks.in_turns("side", self._copy(scene, second), lambda: self._split(scene))
         scene.layers_changed.emit()
 
     def blink(self, on: bool) -> None:
@@ -97,21 +98,21 @@ class Comparison:
         scene = self._scene()
         if scene is None or self.mode == "off":
             return
-        if self._copies:
+        if self.mode == "side":
+            scene.tasks.forget("side")
             scene.viewer.layers.events.inserted.disconnect(self._on_layers)
             scene.viewer.layers.events.removed.disconnect(self._on_layers)
             scene.viewer.canvas.grid.enabled = False
-            for layer in self._copies:
-                if layer in scene.viewer.layers:
-                    scene.viewer.layers.remove(layer)
-            self._copies, self._copied = [], None
+            self._copies.clear()
+            self._copied = None
         self.mode = "off"
         for name, visible in self._before.items():
             if name in scene.cells:
                 set_visible(scene.cells[name].lines.layer, visible)
         scene.layers_changed.emit()
 
-    def _split(self, scene: Scene, second: str) -> None:
+    def _copy(self, scene: Scene, second: str) -> Generator[None, None, None]:
+        """Make the layers for the right, one in each step."""
         prepared, cells = scene.prepared, scene.cells[second]
         layers: list[Any] = []
         if prepared.slide is not None:
@@ -124,15 +125,21 @@ class Comparison:
         name = f"{cells.lines.layer.name} (right)"
         self._copied = OutlineLayer(cells.raster, scene.frame_, name, cells.lines.color, {})
         layers.append(self._copied.layer)
-        active = scene.viewer.layers.selection.active
         for layer in layers:
-            self._copies.append(layer)
-            scene.viewer.layers.append(layer)
-        scene.viewer.layers.selection.active = active
+            # They are on the left until the view is split.
+            layer.visible = False
+            yield
+            self._copies.add(layer, LINES)
+        yield
+
+    def _split(self, scene: Scene) -> None:
+        """Put the copies on the right, and show them."""
         grid = scene.viewer.canvas.grid
         grid.shape = (1, 2)
         self._on_layers()
         grid.enabled = True
+        for layer in self._copies.layers:
+            layer.visible = True
         scene.viewer.layers.events.inserted.connect(self._on_layers)
         scene.viewer.layers.events.removed.connect(self._on_layers)
 
@@ -141,7 +148,6 @@ class Comparison:
         scene = self._scene()
         if scene is None:
             return
-        layers = scene.viewer.layers
-        copies = [layer for layer in self._copies if layer in layers]
+        layers, copies = scene.viewer.layers, list(self._copies.layers)
         if list(layers)[len(layers) - len(copies) :] == copies and len(copies) < len(layers):
             scene.viewer.canvas.grid.stride = max(len(layers) - len(copies), 1)

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_CANVAS = "napari._vispy.canvas"
+
+
+class _Later:
+    """Stands in for `gc` where napari takes layers out: Python finds them in its own time."""
+
+    @staticmethod
+    def collect() -> int:
+        """Look for nothing."""
+        return 0
 
 
 @contextmanager
@@ -17,23 +27,24 @@ def quickly(layers: Any) -> Iterator[None]:
 
     napari looks through every object of the process for garbage whenever a layer goes (0.25 s in a
     session that has imported what we need), to be sure that some Windows drivers are rid of it. A
-    lasso ends with such a removal. Elsewhere that search is spared: what there is is set aside
-    while layers go, and is found by Python's own collector later.
+    lasso ends with such a removal. Elsewhere that search is spared. To hide all objects from it by
+    `gc.freeze`, and then take them back, would undo `napari_vhd.corrections.collection`.
 
     Parameters
     ----------
     layers
         The viewer's list.
     """
-    spared = sys.platform != "win32"
-    if spared:
-        gc.freeze()
+    canvas = None if sys.platform == "win32" else sys.modules.get(_CANVAS)
+    own = getattr(canvas, "gc", None)
+    if own is not None:
+        canvas.gc = _Later  # type: ignore[union-attr]
     try:
         with layers.batched_update():
             yield
     finally:
-        if spared:
-            gc.unfreeze()
+        if own is not None:
+            canvas.gc = own  # type: ignore[union-attr]
 
 
 def remove(layers: Any, layer: Any) -> None:

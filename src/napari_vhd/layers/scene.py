@@ -10,6 +10,8 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from psygnal import Signal
 
+from napari_vhd.corrections.collection import look_through
+
 from .awaited import Awaited
 from .coloring import Coloring
 from .comparison import Comparison
@@ -321,6 +323,8 @@ class Scene(Following):
         self._awaited.begin(making, state["outlines"])
         self.selection_changed.emit(())
         self.layers_changed.emit()
+        # The layers of the version before were there when this one was read.
+        self.tasks.ask("garbage", look_through, lambda _: None)
 
     def on_region_drawn(self, polygon: Any) -> None:
         """Add a region that was drawn in the layer of regions."""

@@ -29,6 +29,7 @@ class Stack:
         self._kind: dict[int, int] = {}
         self._own: list[Layer] = []
         self._names: dict[int, str] = {}
+        self._covered: dict[int, list[Any]] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -41,24 +42,22 @@ class Stack:
         self._choose(layer)
 
     def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
-        """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels.
-
-        So are its overlays, which napari makes when they are first visible: a Labels layer's are
-        half of what putting it in takes.
-        """
-        # napari has no public way to them.
-        overlays = [one for one in layer._overlays.values() if one.visible]  # noqa: SLF001
+        """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
         visible, layer.visible = layer.visible, False
-        for overlay in overlays:
-            overlay.visible = False
         self._put(layer, kind)
         yield
         self._choose(layer)
-        for overlay in overlays:
-            overlay.visible = True
-            yield
         if visible:
             layer.visible = True
+            yield
+
+    def uncover(self, layer: Layer) -> Generator[None, None, None]:
+        """Let napari make what a brush draws over a Labels layer, one thing in each step.
+
+        That is half of what putting the layer in takes, and none of ours but one is painted in.
+        """
+        for overlay in self._covered.pop(id(layer), ()):
+            overlay.visible = True
             yield
 
     def _put(self, layer: Layer, kind: int) -> None:
@@ -69,6 +68,11 @@ class Stack:
         self._own.append(layer)
         self._kind[id(layer)] = kind
         self._names[id(layer)] = layer.name
+        # napari makes overlays when they are first visible, and has no public way to them.
+        overlays = [one for one in layer._overlays.values() if one.visible]  # noqa: SLF001
+        self._covered[id(layer)] = overlays
+        for overlay in overlays:
+            overlay.visible = False
         selection = self._all.selection
         active = selection.active
         # A layer that is made on the way must not take the tool out of a hand; nor need napari
@@ -88,11 +92,14 @@ class Stack:
         if layer in self._own:
             self._own.remove(layer)
             del self._kind[id(layer)], self._names[id(layer)]
+            self._covered.pop(id(layer), None)
         remove(self._all, layer)
 
     def clear(self) -> None:
         """Take all of ours out."""
-        own, self._own, self._kind, self._names = self._own, [], {}, {}
+        own, self._own = self._own, []
+        for known in (self._kind, self._names, self._covered):
+            known.clear()
         with quickly(self._all):
             for layer in own:
                 if layer in self._all:

@@ -258,6 +258,8 @@ class ViewVerbs:
             f"paint {self._coloring.title}",
         )
         self._stack.add(self._paint.layer, PAINT)
+        brushes = self._stack.uncover(self._paint.layer)
+        self.tasks.in_turns("brushes", brushes, lambda: None)
         set_visible(cells.fills.layer, False)
         self.layers_changed.emit()
         return self._paint.layer
