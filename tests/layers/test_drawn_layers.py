@@ -88,7 +88,8 @@ def test_the_paint_window_has_the_codes_over_the_view(scene: Scene) -> None:
     scene.color_by(TYPE)
     scene.go_to(300.0, 250.0, 8.0)
     xmin, ymin, xmax, ymax = scene.view_box()
-    layer = scene.paint_window()
+    scene.paint_window()
+    layer = scene.painting.layer
     assert layer.editable
     assert not scene.cells[keys.PROSEG].fills.layer.visible
     window = scene.painting.box
@@ -112,7 +113,8 @@ def test_the_paint_window_has_the_codes_over_the_view(scene: Scene) -> None:
 def test_the_paint_window_follows_corrections(scene: Scene) -> None:
     scene.color_by(TYPE)
     scene.show_box(0, 0, 600, 600)
-    layer = scene.paint_window()
+    scene.paint_window()
+    layer = scene.painting.layer
     cells = scene.session.outlines(keys.PROSEG).live_ids()[20:40]
     scene.session.relabel(cells, TYPE, "Goblet_cells")
     scene.session.delete(cells[:2])

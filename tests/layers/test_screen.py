@@ -219,7 +219,8 @@ def test_the_mouse_chooses_cells_and_tells_what_is_under_it(
         assert scene.selection == (ids[1],)
         click(shapely.Point(-100, -100))
         assert scene.selection == ()
-        scene.paint_window().mode = "paint"
+        scene.paint_window()
+        scene.painting.layer.mode = "paint"
         viewer.layers.selection.active = scene.painting.layer
         click(points[0])  # the brush is in hand
         assert scene.selection == ()

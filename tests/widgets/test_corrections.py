@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 from napari.layers import Labels
 
+from napari_vhd.layers import view_verbs
+from napari_vhd.layers.paint import PaintWindow
 from napari_vhd.session import Session
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.parts.tools import BRUSH, LASSO, PICK
 
 sys.path.append(str(Path(__file__).parent))
 from bench import GuiWatch
-from sitting import CELLS, COLUMN, Sitting
+from sitting import CELLS, COLUMN, LONG, Sitting
 
 
 def numbered(sat: Sitting) -> str:
@@ -61,14 +66,26 @@ def test_without_a_selection_nothing_is_written_and_a_sentence_says_why(sat: Sit
     assert len(sat.history) == 0
 
 
+def opened(sat: Sitting) -> Labels:
+    """The window that is painted in, when it has been read."""
+    painting = sat.dock.deeds.painting
+    sat.bot.waitUntil(lambda: painting.layer is not None, timeout=LONG)
+    return painting.layer
+
+
+def brush(sat: Sitting) -> Labels:
+    """Take the brush."""
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    return opened(sat)
+
+
 def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
     sat: Sitting,
 ) -> None:
     dock, outlines = sat.dock, sat.session.outlines(CELLS)
     first, second = sat.cells(2, "Enterocytes")
     dock.labels.palette_table.set_current("Neutrophils")
-    sat.click(dock.tools.buttons[BRUSH])
-    layer = dock.deeds.painting.layer
+    layer = brush(sat)
     assert isinstance(layer, Labels)
     assert layer.mode == "paint"
     value = int(layer.selected_label)
@@ -105,8 +122,7 @@ def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
 
 def test_a_stroke_beside_all_cells_leaves_nothing_behind(sat: Sitting) -> None:
     sat.dock.labels.palette_table.set_current("Neutrophils")
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    layer = sat.dock.deeds.painting.layer
+    layer = brush(sat)
     before = np.asarray(layer.data).copy()
     row, column = np.argwhere(before == 0)[0]
     layer.brush_size = 1
@@ -118,8 +134,7 @@ def test_a_stroke_beside_all_cells_leaves_nothing_behind(sat: Sitting) -> None:
 
 
 def test_napari_s_picker_chooses_the_label_in_the_palette(sat: Sitting) -> None:
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    layer = sat.dock.deeds.painting.layer
+    layer = brush(sat)
     outlines = sat.session.outlines(CELLS)
     cell = sat.cells(1, "B_cells")[0]
     layer.mode = "pick"
@@ -129,8 +144,7 @@ def test_napari_s_picker_chooses_the_label_in_the_palette(sat: Sitting) -> None:
 
 def test_napari_s_fill_gives_its_label_to_a_whole_cell(sat: Sitting) -> None:
     sat.dock.labels.palette_table.set_current("Neutrophils")
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    layer = sat.dock.deeds.painting.layer
+    layer = brush(sat)
     outlines = sat.session.outlines(CELLS)
     cell = sat.cells(1, "B_cells")[0]
     layer.mode = "fill"
@@ -143,8 +157,7 @@ def test_napari_s_fill_gives_its_label_to_a_whole_cell(sat: Sitting) -> None:
 def test_a_stroke_that_is_refused_goes_back(sat: Sitting) -> None:
     sat.session.author = ""
     sat.dock.labels.palette_table.set_current("Neutrophils")
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    layer = sat.dock.deeds.painting.layer
+    layer = brush(sat)
     before = np.asarray(layer.data).copy()
     outlines = sat.session.outlines(CELLS)
     cell = sat.cells(1, "B_cells")[0]
@@ -156,13 +169,49 @@ def test_a_stroke_that_is_refused_goes_back(sat: Sitting) -> None:
     assert sat.label(cell) == "B_cells"
 
 
+def test_a_brush_that_is_put_down_before_its_window_is_there_leaves_none(sat: Sitting) -> None:
+    names = [layer.name for layer in sat.viewer.layers]
+    sat.dock.labels.palette_table.set_current("Neutrophils")
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    assert sat.dock.deeds.tool == PICK
+    sat.settle()
+    assert [layer.name for layer in sat.viewer.layers] == names
+
+
+def test_a_window_is_read_again_where_one_corrects_meanwhile(
+    sat: Sitting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, go_on = threading.Event(), threading.Event()
+
+    def late(*arguments: Any) -> PaintWindow:
+        window = PaintWindow(*arguments)
+        read.set()
+        assert go_on.wait(20)
+        return window
+
+    monkeypatch.setattr(view_verbs, "PaintWindow", late)
+    cell = sat.cells(1, "B_cells")[0]
+    sat.dock.labels.palette_table.set_current("Neutrophils")
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    assert read.wait(20)
+    sat.session.relabel([cell], COLUMN, "Fibroblasts")
+    go_on.set()
+    layer = opened(sat)
+    x, y = sat.session.outlines(CELLS).centroids[sat.session.outlines(CELLS).row_of(cell)]
+    step = sat.session.um_per_px
+    row, column = (round(float(one)) for one in layer.world_to_data((y * step, x * step)))
+    category = layer.features.set_index("index").category
+    assert category[int(layer.data[row, column])] == "Fibroblasts"
+
+
 def test_unsure_can_be_painted_before_any_cell_has_it(sat: Sitting) -> None:
     sat.dock.labels.palette_table.set_current("Unsure")
-    sat.click(sat.dock.tools.buttons[BRUSH])
+    brush(sat)
     outlines = sat.session.outlines(CELLS)
     first, second = sat.cells(2, "B_cells")
     for cell in (first, second):
-        layer = sat.dock.deeds.painting.layer
+        layer = opened(sat)
         sat.drag(layer, [tuple(outlines.centroids[outlines.row_of(cell)])])
         sat.settle()
         assert sat.label(cell) == "Unsure"
@@ -197,8 +246,7 @@ def test_review_mode_takes_keys_and_gives_napari_s_back(sat: Sitting) -> None:
 
 
 def test_on_the_paint_window_digits_choose_the_label_and_are_napari_s_again(sat: Sitting) -> None:
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    layer = sat.dock.deeds.painting.layer
+    layer = brush(sat)
     sat.click(sat.dock.head.review)
     name = next(row.name for row in sat.dock.labels.palette_table.rows if row.key == "3")
     sat.press_key("3")

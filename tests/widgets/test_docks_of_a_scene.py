@@ -33,7 +33,7 @@ from napari_vhd.widgets.regions import RegionsDock
 
 sys.path.append(str(Path(__file__).parent))
 from bench import GuiWatch
-from window import CELLS, DOMAINS, TYPES, Window, one_window
+from window import CELLS, DOMAINS, LONG, TYPES, Window, one_window
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,12 +139,14 @@ def test_taking_layers_out_looks_for_no_garbage_and_leaves_what_is_set_aside(sho
     shown.settle()
     aside = gc.get_freeze_count()
     assert aside > 0
-    layer = shown.scene.paint_window()
+    opened: list[Any] = []
+    shown.scene.paint_window(opened.append)
+    shown.bot.waitUntil(lambda: bool(opened), timeout=LONG)
     shown.bot.wait(100)
     gc.callbacks.append(note)
     shown.scene.end_paint()
     gc.callbacks.remove(note)
-    assert layer not in shown.viewer.layers
+    assert opened[0] not in shown.viewer.layers
     assert found == []
     assert gc.get_freeze_count() == pytest.approx(aside, rel=0.05)
 

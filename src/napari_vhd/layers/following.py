@@ -12,8 +12,6 @@ from .coloring import Wish, read_if_there
 from .view_verbs import ViewVerbs, boxes_of
 
 if TYPE_CHECKING:
-    from collections import deque
-
     from napari_vhd.corrections.reviewed import CellsChanged
 
     from .background import Background
@@ -29,7 +27,6 @@ class Following(ViewVerbs, ColorVerbs):
 
     background: Background
     comparison: Comparison
-    _recent: deque[tuple[int, CellsChanged]]
 
     def _on_cells_changed(self, news: CellsChanged) -> None:
         """Take in an edit: pixels in the thread that made it, layers where they may be touched."""
@@ -81,15 +78,6 @@ class Following(ViewVerbs, ColorVerbs):
             numbers = self.session.numbers(coloring.boundaries, coloring.column)
             read.values.patch(numbers, news.rows)
         return True
-
-    @property
-    def edits(self) -> int:
-        """Number of edits that were taken in; for `news_since`."""
-        return self._edits
-
-    def news_since(self, since: int) -> list[CellsChanged]:
-        """Give the edits that were made after there were so many."""
-        return [news for number, news in list(self._recent) if number > since]
 
     def _catch_up(self, since: int | None) -> None:
         """Take in the edits that were made while a column was read."""

@@ -28,21 +28,17 @@ STEP_PX = 1.0
 class PaintWindow:
     """A single-scale Labels layer of the codes of one column, over a part of the slide.
 
+    Its pixels are read when it is made, which is slow; the layer is made by `make`.
+
     Parameters
     ----------
     raster
         Cells.
     codes
         As the cells are coloured.
-    hidden
-        Categories that are not shown.
     view
         Part of the slide, full-resolution px; what is larger than `LARGEST_PX` is cut about its
         middle.
-    frame
-        Of the sample.
-    name
-        Of the layer.
 
     Attributes
     ----------
@@ -52,17 +48,9 @@ class PaintWindow:
         xmin, ymin, xmax, ymax of the window, full-resolution px.
     """
 
-    def __init__(
-        self,
-        raster: CellRaster,
-        codes: Codes,
-        hidden: Iterable[str],
-        view: Box,
-        frame: Frame,
-        name: str,
-    ) -> None:
-        from napari.layers import Labels as LabelsLayer
+    layer: Labels
 
+    def __init__(self, raster: CellRaster, codes: Codes, view: Box) -> None:
         self._raster = raster
         self._level = raster.steps.index(STEP_PX)
         height, width = raster.shape(self._level)
@@ -74,37 +62,47 @@ class PaintWindow:
             raster.left + right,
             raster.top + bottom,
         )
-        self._shape = (bottom - self._top, right - self._left)
-        self.layer: Labels = LabelsLayer(
-            np.zeros(self._shape, dtype=codes.dtype),
+        self._pixels = codes.pixels(raster, self._level, self._top, bottom, self._left, right)
+
+    def make(self, codes: Codes, hidden: Iterable[str], frame: Frame, name: str) -> None:
+        """Make the layer.
+
+        Parameters
+        ----------
+        codes
+            As the pixels were read.
+        hidden
+            Categories that are not shown.
+        frame
+            Of the sample.
+        name
+            Of the layer.
+        """
+        from napari.layers import Labels as LabelsLayer
+
+        self.layer = LabelsLayer(
+            self._pixels,
             name=name,
             opacity=0.65,
             **frame.picture(self.box[0], self.box[1], STEP_PX),
         )
         self.layer.contiguous = True
         self.layer.n_edit_dimensions = 2
-        self.show(codes, hidden)
+        self.style(codes, hidden)
 
-    def show(self, codes: Codes, hidden: Iterable[str]) -> None:
-        """Write all codes anew."""
+    def style(self, codes: Codes, hidden: Iterable[str]) -> None:
+        """Draw the codes in the colours that their categories have now."""
         import pandas as pd
 
         names = ["", *codes.names, "not assigned", "dropped by a filter"]
         self.layer.colormap = direct_colormap(codes.names, codes.colors, set(hidden))
         self.layer.features = pd.DataFrame({"index": np.arange(len(names)), "category": names})
-        window = (self._top, self._top + self._shape[0], self._left, self._left + self._shape[1])
-        pixels = codes.pixels(self._raster, self._level, *window)
-        if pixels.dtype == self.layer.data.dtype:
-            self.layer.data[...] = pixels
-            self.layer.refresh(extent=False, thumbnail=False)
-        else:
-            self.layer.data = pixels
 
     def rewrite(self, codes: Codes, boxes: Iterable[Box]) -> None:
         """Write the codes within boxes (full-resolution px) anew: whole cells, as they are now."""
         for xmin, ymin, xmax, ymax in boxes:
-            x0, x1 = _cut(xmin - self.box[0], xmax - self.box[0], self._shape[1])
-            y0, y1 = _cut(ymin - self.box[1], ymax - self.box[1], self._shape[0])
+            x0, x1 = _cut(xmin - self.box[0], xmax - self.box[0], self._pixels.shape[1])
+            y0, y1 = _cut(ymin - self.box[1], ymax - self.box[1], self._pixels.shape[0])
             if x0 < x1 and y0 < y1:
                 rows = (self._top + y0, self._top + y1)
                 columns = (self._left + x0, self._left + x1)

@@ -14,10 +14,12 @@ from .stack import PAINT
 from .views import set_visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections import deque
+    from collections.abc import Callable, Iterable
 
     from napari.layers import Labels
 
+    from napari_vhd.corrections.reviewed import CellsChanged
     from napari_vhd.session import Session
 
     from .awaited import Awaited
@@ -66,7 +68,20 @@ class ViewVerbs:
     _hidden: set[str]
     _selection: tuple[str, ...]
     _paint: PaintWindow | None
+    _recent: deque[tuple[int, CellsChanged]]
+    _edits: int
     _awaited: Awaited
+
+    # What was corrected
+
+    @property
+    def edits(self) -> int:
+        """Number of corrections that were taken in; for `news_since`."""
+        return self._edits
+
+    def news_since(self, since: int) -> list[CellsChanged]:
+        """Give the corrections that were made after there were so many."""
+        return [news for number, news in list(self._recent) if number > since]
 
     # Cells
 
@@ -232,10 +247,15 @@ class ViewVerbs:
 
     # Painting
 
-    def paint_window(self) -> Labels:
-        """Open a window over the view in which the labels can be painted; gives its layer.
+    def paint_window(self, then: Callable[[Labels], None] | None = None) -> None:
+        """Open a window over the view in which the labels can be painted, once it is read.
 
         Its pixels are codes: 0 no cell, 1 the first category, and so on.
+
+        Parameters
+        ----------
+        then
+            Told its layer when it is there.
 
         Raises
         ------
@@ -248,24 +268,28 @@ class ViewVerbs:
                 "cell types or your own."
             )
         self.end_paint()
-        cells = self.cells[self._coloring.boundaries]
-        self._paint = PaintWindow(
-            cells.raster,
-            self._read.codes,
-            self._hidden,
-            self.camera.box(),
-            self.frame_,
-            f"paint {self._coloring.title}",
-        )
-        self._stack.add(self._paint.layer, PAINT)
-        brushes = self._stack.uncover(self._paint.layer)
-        self.tasks.in_turns("brushes", brushes, lambda: None)
-        set_visible(cells.fills.layer, False)
-        self.layers_changed.emit()
-        return self._paint.layer
+        codes, cells = self._read.codes, self.cells[self._coloring.boundaries]
+        box, since = self.camera.box(), self.edits
+
+        def make(window: PaintWindow) -> None:
+            if any(news.boundaries == cells.outlines.name for news in self.news_since(since)):
+                # A correction was made meanwhile.
+                self.paint_window(then)
+                return
+            window.make(codes, self._hidden, self.frame_, f"paint {self._coloring.title}")
+            self._paint = window
+            self._stack.add(window.layer, PAINT)
+            self.tasks.in_turns("brushes", self._stack.uncover(window.layer), lambda: None)
+            set_visible(cells.fills.layer, False)
+            self.layers_changed.emit()
+            if then is not None:
+                then(window.layer)
+
+        self.tasks.ask("paint", lambda: PaintWindow(cells.raster, codes, box), make)
 
     def end_paint(self) -> None:
-        """Take the paint window away."""
+        """Take the paint window away, also one that is still being read."""
+        self.tasks.forget("paint")
         paint, self._paint = self._paint, None
         if paint is not None:
             self._stack.remove(paint.layer)
@@ -280,7 +304,7 @@ class ViewVerbs:
 
     def _restyle_paint(self, fills: CategoryLayer) -> None:
         if self._paint is not None and fills.codes is not None:
-            self._paint.show(fills.codes, self._hidden)
+            self._paint.style(fills.codes, self._hidden)
 
     def rewrite_paint(self, boxes: Iterable[Box]) -> None:
         """Write boxes (full-resolution px) of the paint window anew, whole cells as they are."""

@@ -122,10 +122,14 @@ class Painting(QObject):
         if scene is None or wanted is None:
             return
         try:
-            layer = scene.paint_window()
+            scene.paint_window(self._on_opened)
         except BadInputError as error:
             self.refused.emit(str(error))
             self.leave()
+
+    def _on_opened(self, layer: Labels) -> None:
+        scene, wanted = self._scene, self._wanted
+        if scene is None or wanted is None:
             return
         names = _codes_of(scene, wanted[0]).names
         self._names = dict(enumerate(names, 1))
