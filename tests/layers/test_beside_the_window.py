@@ -15,7 +15,7 @@ from pixels import codes, expected
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.layers import Scene
+from napari_vhd.layers import Scene, view_verbs
 from napari_vhd.layers.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -106,6 +106,44 @@ def test_an_edit_while_a_column_is_read_is_not_lost(
     go_on.set()
     window.turn(lambda: scene.coloring.column == TYPE)
     np.testing.assert_array_equal(codes(scene), expected(scene, TYPE))
+    scene.close()
+
+
+def test_an_edit_while_a_paint_window_is_read_is_in_it(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
+    scene.color_by(TYPE)
+    window.turn(lambda: scene.coloring.column == TYPE and not scene.awaited)
+    original, read, go_on = view_verbs.PaintWindow, threading.Event(), threading.Event()
+
+    def late(*arguments: Any) -> Any:
+        made = original(*arguments)
+        read.set()
+        assert go_on.wait(20)
+        return made
+
+    monkeypatch.setattr(view_verbs, "PaintWindow", late)
+    scene.show_box(0, 0, 600, 600)
+    opened: list[Any] = []
+    scene.paint_window(opened.append)
+    assert read.wait(20)
+    session.relabel(session.outlines(keys.PROSEG).live_ids()[:40], TYPE, "Tumor")
+    go_on.set()
+    window.turn(lambda: bool(opened))
+    assert scene.painting is not None
+    left, top, right, bottom = (round(edge) for edge in scene.painting.box)
+    raster = scene.raster(keys.PROSEG)
+    x, y = round(raster.left), round(raster.top)
+    whole = expected(scene, TYPE)[top - y : bottom - y, left - x : right - x]
+    np.testing.assert_array_equal(opened[0].data, whole)
+    # One that is closed before it is read is never there.
+    scene.paint_window(opened.append)
+    scene.end_paint()
+    window.rest()
+    assert len(opened) == 1
+    assert scene.painting is None
     scene.close()
 
 

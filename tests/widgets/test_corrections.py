@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import sys
-import threading
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import pytest
 from napari.layers import Labels
 
-from napari_vhd.layers import view_verbs
-from napari_vhd.layers.paint import PaintWindow
 from napari_vhd.session import Session
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.parts.tools import BRUSH, LASSO, PICK
@@ -177,32 +172,6 @@ def test_a_brush_that_is_put_down_before_its_window_is_there_leaves_none(sat: Si
     assert sat.dock.deeds.tool == PICK
     sat.settle()
     assert [layer.name for layer in sat.viewer.layers] == names
-
-
-def test_a_window_is_read_again_where_one_corrects_meanwhile(
-    sat: Sitting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read, go_on = threading.Event(), threading.Event()
-
-    def late(*arguments: Any) -> PaintWindow:
-        window = PaintWindow(*arguments)
-        read.set()
-        assert go_on.wait(20)
-        return window
-
-    monkeypatch.setattr(view_verbs, "PaintWindow", late)
-    cell = sat.cells(1, "B_cells")[0]
-    sat.dock.labels.palette_table.set_current("Neutrophils")
-    sat.click(sat.dock.tools.buttons[BRUSH])
-    assert read.wait(20)
-    sat.session.relabel([cell], COLUMN, "Fibroblasts")
-    go_on.set()
-    layer = opened(sat)
-    x, y = sat.session.outlines(CELLS).centroids[sat.session.outlines(CELLS).row_of(cell)]
-    step = sat.session.um_per_px
-    row, column = (round(float(one)) for one in layer.world_to_data((y * step, x * step)))
-    category = layer.features.set_index("index").category
-    assert category[int(layer.data[row, column])] == "Fibroblasts"
 
 
 def test_unsure_can_be_painted_before_any_cell_has_it(sat: Sitting) -> None:
