@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import geopandas as gpd
 import pytest
 import shapely
 
+from napari_vhd.corrections.history import History
+from napari_vhd.corrections.regions import Regions
 from napari_vhd.exceptions import BadInputError
 
 SQUARE = shapely.box(10, 10, 50, 50)
@@ -15,6 +18,19 @@ def three(desk):
     for name in "abc":
         desk.add_region(SQUARE, name)
     return desk
+
+
+def test_areas_of_a_store_of_others_get_what_they_lack():
+    shapes = [SQUARE, SQUARE.buffer(5), shapely.Point(1, 1), None, shapely.Polygon(), SQUARE]
+    names = ["tumor", "tumor", "place", "nothing", "empty", "stroma"]
+    colors = ["#FF0000", "red", "#00FF00", "#00FF00", "#00FF00", None]
+    given = gpd.GeoDataFrame({"color": colors}, geometry=shapes, index=names)
+    regions = Regions(given, History()).frame()
+    assert list(regions.index) == ["tumor", "tumor-1", "stroma"]
+    assert regions.color["tumor"] == "#FF0000"
+    assert regions.color.str.fullmatch("#[0-9A-Fa-f]{6}").all()
+    assert regions.geometry["tumor-1"].equals(SQUARE.buffer(5))
+    assert Regions(given.iloc[:0], History()).names == []
 
 
 def test_each_region_has_its_own_colour_and_place(three):

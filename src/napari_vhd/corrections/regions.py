@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_vhd.io.source_counts import unique_names
 from napari_vhd.palettes import colors_for
 
 from .correction import REGION, Correction
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from .correction import Entry, Outlines
     from .history import History
+
+_COLOR = re.compile("#[0-9A-Fa-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -204,17 +208,23 @@ def _regions(outlines: Outlines, contents: Sequence[Any]) -> dict[str, Region | 
 
 
 def _from_frame(frame: GeoDataFrame) -> dict[str, Region]:
-    """Take over regions of a store; those without a name or colour get one."""
-    names = [str(name) for name in frame.get("name", frame.index)]
+    """Take over the areas of a store, which others may have written.
+
+    Those without a name or a colour get one; of equal names the later ones a number.
+    """
+    is_area = frame.geometry.geom_type.isin(["Polygon", "MultiPolygon"]) & ~frame.is_empty
+    areas = frame[is_area]
+    names = unique_names([str(name) for name in areas.get("name", areas.index)])
     colors = colors_for(names)
-    if "color" in frame:
-        given = frame["color"].tolist()
+    if "color" in areas:
+        given = areas["color"].tolist()
         colors = [
-            c if isinstance(c, str) and c else own for c, own in zip(given, colors, strict=True)
+            c if isinstance(c, str) and _COLOR.fullmatch(c) else own
+            for c, own in zip(given, colors, strict=True)
         ]
     return {
         name: Region(name, polygon.wkb, color, True, order)
         for order, (name, polygon, color) in enumerate(
-            zip(names, frame.geometry, colors, strict=True)
+            zip(names, areas.geometry, colors, strict=True)
         )
     }
