@@ -148,3 +148,23 @@ def test_a_damaged_store_is_refused_in_one_sentence(
         outlined(open_source(store), "cellpose_boundaries")
     assert "\n" not in str(refusal.value)
     assert str(store) in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        (["#1f77b4", "red", "#00FF0080", "none of them"], ("#1f77b4", "#FF0000", "#00FF00", "")),
+        (np.array([[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]), ("#FF0000", "#0000FF")),
+    ],
+)
+def test_colours_are_read_as_scanpy_writes_them(
+    sopa_store: Path, tmp_path: Path, given: Any, read: tuple[str, ...]
+) -> None:
+    import zarr
+    from anndata.io import write_elem
+
+    store = tmp_path / "colored.zarr"
+    shutil.copytree(sopa_store, store)
+    table = zarr.open_group(store / "tables" / "table", mode="r+", use_consolidated=False)
+    write_elem(table, "uns/leiden_colors", np.asarray(given))
+    assert open_source(store).uns_colors("leiden") == read

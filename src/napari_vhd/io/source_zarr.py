@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 _BINS = re.compile(r"(?:(?P<id>.*)_)?square_(?P<size>\d{3})um$")
 _CELLS = re.compile(r"boundar|segmentation|cell|nucle", re.IGNORECASE)
+_COLOR = re.compile("#[0-9A-Fa-f]{6}")
 _NO_CELLS = frozenset({keys.IMAGE_PATCHES, keys.TISSUE_OUTLINE, keys.REGIONS})
 
 
@@ -221,14 +222,14 @@ class ZarrSource(Source):
             return self._cells.obs
 
     def uns_colors(self, column: str) -> tuple[str, ...]:
-        """Colours recorded for a column's categories."""
+        """Colours recorded for a column's categories; "" for what is no colour."""
         from anndata.io import read_elem
 
         group = None if self._cells is None else self._cells.group.get(f"uns/{column}_colors")
         if group is None:
             return ()
         with readable(self.path):
-            return tuple(str(color) for color in np.atleast_1d(read_elem(group)))
+            return tuple(_hex(color) for color in np.atleast_1d(read_elem(group)))
 
     def obsm(self, name: str) -> Any:
         """Read an array by cell."""
@@ -371,6 +372,15 @@ class _Table:
     def counts(self) -> Counts | None:
         """Counts, read in pieces."""
         return stored_counts(self.group, self.genes)
+
+
+def _hex(color: Any) -> str:
+    """Write a colour as ``#RRGGBB``: scanpy takes names and numbers, too."""
+    if isinstance(color, str) and _COLOR.fullmatch(color):
+        return str(color)
+    from matplotlib.colors import is_color_like, to_hex
+
+    return to_hex(color).upper() if is_color_like(color) else ""
 
 
 def sample_id_of(images: Any, shapes: Any) -> str | None:
