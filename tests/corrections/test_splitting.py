@@ -52,8 +52,10 @@ def test_a_line_that_cuts_off_less_than_a_bin_is_refused():
         split(CELL, [(101, 90), (101, 130)], GROUND)
 
 
-@pytest.mark.parametrize("line", [[(1, 1)], [(1, 1), (1, 1)], [(0, np.nan), (1, 1)], [1, 2, 3]])
-def test_a_line_must_be_one(line: list[object]):
+@pytest.mark.parametrize(
+    "line", [[(1, 1)], [(1, 1), (1, 1)], [(0, np.nan), (1, 1)], [1, 2, 3], box(110, 90, 120, 130)]
+)
+def test_a_line_must_be_one(line: object):
     with pytest.raises(BadInputError, match="line to split by"):
         split(CELL, line, GROUND)
 

@@ -91,6 +91,38 @@ def test_columns_are_found_by_typing_a_part_of_their_name(opened: Window, dock: 
     assert dock.column.current() == keys.domains(5)
 
 
+def choose_cells(opened: Window, dock: LegendDock, boundaries: str) -> None:
+    """Choose another segmentation, by keyboard."""
+    box = dock.boundaries
+    key = Qt.Key.Key_Down if box.findData(boundaries) > box.currentIndex() else Qt.Key.Key_Up
+    box.setFocus()
+    opened.bot.keyClick(box, key)
+    opened.bot.waitUntil(lambda: opened.scene.coloring.boundaries == boundaries, timeout=20_000)
+    opened.settle()
+
+
+def test_cells_of_another_segmentation_are_coloured_by_what_they_have(
+    opened: Window, dock: LegendDock
+) -> None:
+    failed: list[Exception] = []
+    opened.scene.failed.connect(failed.append)
+    choose_cells(opened, dock, keys.STARDIST)
+    # Nuclei have no types.
+    assert opened.scene.coloring.column == keys.PROBABILITY
+    assert dock.boundaries.currentData() == keys.STARDIST
+    assert dock.column.current() == keys.PROBABILITY
+    columns = {column.name for column in opened.session.columns(keys.STARDIST)}
+    assert set(dock.column.offered()) - {""} == columns
+    opened.scene.color_by(keys.AREA_UM2)
+    opened.bot.waitUntil(lambda: opened.scene.coloring.column == keys.AREA_UM2, timeout=20_000)
+    opened.settle()
+    choose_cells(opened, dock, keys.PROSEG)
+    # Both have an area.
+    assert opened.scene.coloring.column == keys.AREA_UM2
+    assert keys.TYPE_DOMAIN in dock.column.offered()
+    assert failed == []
+
+
 def test_a_gene_colours_by_its_counts_and_another_word_is_refused(
     opened: Window, dock: LegendDock
 ) -> None:

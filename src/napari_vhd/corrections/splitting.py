@@ -73,7 +73,9 @@ def _line(line: Any) -> Any:
     """Turn what was drawn into a line."""
     import shapely
 
-    points = np.asarray(line.coords if isinstance(line, shapely.Geometry) else line, dtype=float)
+    if isinstance(line, shapely.Geometry):
+        line = line.coords if line.geom_type == "LineString" else ()
+    points = np.asarray(line, dtype=float)
     if points.ndim != 2 or points.shape[1] < 2 or not np.isfinite(points).all():
         raise BadInputError("A line to split by is a list of points (x, y); draw it again.")
     points = points[:, :2]

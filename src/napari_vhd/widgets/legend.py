@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import (
@@ -19,7 +20,7 @@ from napari_vhd.layers.categories import DROPPED
 
 from .parts.categories_panel import CategoriesPanel
 from .parts.column_choice import Choice, ColumnChoice, GeneField, choice_of
-from .parts.gathering import columns_and_genes, distribution, dropped_reasons
+from .parts.gathering import column_of, columns_and_genes, distribution, dropped_reasons
 from .parts.numbers_panel import NumbersPanel
 from .parts.outlines_panel import OutlinesPanel
 from .parts.scene_dock import SceneDock
@@ -76,6 +77,7 @@ class LegendDock(SceneDock):
         self.body.addWidget(self.outlines)
         self._columns: tuple[Column, ...] = ()
         self._shown: tuple[str, str, str] | None = None
+        self._listed = ""
         self._connect()
         self.refresh_theme()
         self.start()
@@ -85,7 +87,7 @@ class LegendDock(SceneDock):
         self.column.chosen.connect(self._on_column)
         self.gene.chosen.connect(self._on_gene)
         self.gene.refused.connect(self._on_no_gene)
-        self.computed.toggled.connect(self._on_boundaries)
+        self.computed.toggled.connect(self._on_computed)
         self.table.color_chosen.connect(self._on_category_color)
         self.table.visibility_toggled.connect(self._on_category_visible)
         self.table.solo_toggled.connect(self._on_solo)
@@ -134,7 +136,7 @@ class LegendDock(SceneDock):
             for name in names:
                 self.boundaries.addItem(title_of(name), name)
             self.boundaries.setCurrentIndex(max(self.boundaries.findData(chosen), 0))
-        boundaries = self.boundaries.currentData()
+        boundaries = self._listed = self.boundaries.currentData()
         self.ask(
             "columns", columns_and_genes, self.scene.session, boundaries, then=self._show_columns
         )
@@ -162,6 +164,8 @@ class LegendDock(SceneDock):
         place = self.boundaries.findData(coloring.boundaries)
         if place >= 0:
             self.boundaries.setCurrentIndex(place)
+            if coloring.boundaries != self._listed:
+                self._ask_columns()
         if not column:
             self._kinds.setCurrentIndex(0)
             self.told.setText("" if len(self._columns) else _NO_COLUMNS)
@@ -202,14 +206,20 @@ class LegendDock(SceneDock):
         if self.scene is not None and self.scene.coloring.limits is not None:
             self.numbers.show_style(self.scene.coloring.limits, self.scene.coloring.colormap)
 
-    def _color_by(self, column: str) -> None:
+    def _color_by(self, column: str, boundaries: str = "") -> None:
         if self.scene is not None:
-            boundaries, computed = self.boundaries.currentData(), self.computed.isChecked()
+            boundaries, computed = boundaries or self._listed, self.computed.isChecked()
             self.scene.color_by(column or None, boundaries, computed=computed)
 
-    def _on_boundaries(self, _choice: int | bool) -> None:
+    def _on_boundaries(self, _choice: int) -> None:
+        """Colour the cells of another segmentation: as those before, where it has that column."""
+        if self.scene is not None:
+            boundaries, column = self.boundaries.currentData(), self.scene.coloring.column
+            color = partial(self._color_by, boundaries=boundaries)
+            self.ask("another", column_of, self.scene.session, boundaries, column, then=color)
+
+    def _on_computed(self, _on: bool) -> None:
         self._color_by(self.scene.coloring.column or "" if self.scene else "")
-        self._ask_columns()
 
     def _on_column(self, column: str) -> None:
         self._color_by(column)

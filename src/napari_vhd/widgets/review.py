@@ -120,7 +120,8 @@ class ReviewPanel(StepPanel):
         if column == "clustering_col":
             column = config.params.clustering_col
         try:
-            scene.color_by(column)
+            # What is computed is known of the cells that are typed, whichever are looked at.
+            scene.color_by(column, None if column is None else scene.session.typed)
         except VhdError as error:
             show_error(str(error))
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_vhd import keys
-from napari_vhd.corrections.catalogue import KEPT_NAMES, QUALITY
+from napari_vhd.corrections.catalogue import GENE_PREFIX, KEPT_NAMES, QUALITY
+from napari_vhd.layers.coloring import first_column
 from napari_vhd.review.compare import Segmented, compare
 from napari_vhd.review.summary import Distribution, Share, composition
 
@@ -222,6 +223,19 @@ def columns_and_genes(
 ) -> tuple[tuple[Column, ...], tuple[str, ...]]:
     """List what cells can be coloured by."""
     return session.columns(boundaries), session.genes()
+
+
+def column_of(session: Session, boundaries: str, column: str | None) -> str:
+    """Give a column that the cells of a segmentation have: that one, or one that tells something.
+
+    "" where they have none, or none was given.
+    """
+    if not column:
+        return ""
+    names = [one.name for one in session.columns(boundaries)]
+    if column in names or (column.startswith(GENE_PREFIX) and boundaries == session.typed):
+        return column
+    return first_column(session, boundaries) or next(iter(names), "")
 
 
 def distribution(session: Session, coloring: Coloring) -> tuple[str, str, Distribution]:
