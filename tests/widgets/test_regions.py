@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 import shapely
 from npe2 import PluginManifest
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import QColorDialog, QLineEdit
 
 from napari_vhd.session import Session
 from napari_vhd.widgets import plugin
+from napari_vhd.widgets.corrections import CorrectionsDock
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.parts.region_table import Column
 from napari_vhd.widgets.region import RegionPanel
@@ -124,17 +126,38 @@ def test_eye_colour_order_and_delete(shown: Window) -> None:
     assert names(shown) == ["left"]
 
 
-def test_a_name_that_is_taken_is_refused_with_a_sentence(
-    shown: Window, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_refused_is_said_once(shown: Window, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
-    monkeypatch.setattr("napari_vhd.widgets.parts.scene_dock.show_error", said.append)
+
+    def tell(error: Exception) -> None:
+        said.append(str(error))
+
+    # What the opening of samples shows.
+    shown.scene.failed.connect(tell)
     two(shown)
     model = shown.dock.table.rows_model
     model.setData(model.index(0, Column.NAME), "right", Qt.ItemDataRole.EditRole)
     shown.settle()
+    assert len(said) == 1
     assert "there is a region of that name" in said[0]
     assert names(shown) == ["left", "right"]
+    # Also what is drawn in the layer.
+    bow = np.array([[100, 100], [200, 200], [200, 100], [100, 200]])
+    shown.scene.background.regions.layer.add_polygons(bow)
+    shown.settle()
+    assert len(said) == 2
+    assert "crosses itself" in said[1]
+    assert shown.scene.background.regions.layer.nshapes == 2
+    # While corrections are made by their dock, it says so.
+    monkeypatch.setattr("napari_vhd.widgets.corrections.show_error", said.append)
+    dock = CorrectionsDock(shown.viewer)
+    model.setData(model.index(0, Column.NAME), "right", Qt.ItemDataRole.EditRole)
+    shown.settle()
+    assert len(said) == 3
+    assert "there is a region of that name" in said[2]
+    shown.scene.failed.disconnect(tell)
+    dock.close()
+    dock.deleteLater()
 
 
 def test_going_to_a_region_shows_all_of_it(shown: Window) -> None:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from psygnal import Signal
 
@@ -34,6 +34,11 @@ class _Answer:
 class Corrector:
     """Calls the verbs of a Session on one thread of its own.
 
+    Parameters
+    ----------
+    scene
+        Whose `failed` is told of what is refused while nobody listens to `refused`.
+
     Attributes
     ----------
     busy_changed
@@ -47,7 +52,8 @@ class Corrector:
     refused = Signal(object)
     _answered = Signal(object)
 
-    def __init__(self) -> None:
+    def __init__(self, scene: Any) -> None:
+        self._scene = ref(scene)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="corrections")
         self._lock = Lock()
         self._waiting = 0
@@ -116,7 +122,11 @@ class Corrector:
         if isinstance(answer.error, VhdError):
             if answer.refused is not None:
                 answer.refused(answer.error)
-            self.refused.emit(answer.error)
+            scene = self._scene()
+            if len(self.refused) or scene is None:
+                self.refused.emit(answer.error)
+            else:
+                scene.failed.emit(answer.error)
         elif answer.error is not None:
             raise answer.error
         elif answer.then is not None:
@@ -130,7 +140,7 @@ _KNOWN: WeakKeyDictionary[Any, Corrector] = WeakKeyDictionary()
 def corrector_of(scene: Any) -> Corrector:
     """Give the one `Corrector` of a Scene, made when first asked for."""
     if scene not in _KNOWN:
-        _KNOWN[scene] = Corrector()
+        _KNOWN[scene] = Corrector(scene)
     return _KNOWN[scene]
 
 

@@ -310,4 +310,5 @@ class Deeds(QObject):
 
 def _too_few(least: int, most: int | None, number: int) -> str:
     wanted = "one cell" if most == 1 else f"{'two' if least == 2 else 'one'} or more cells"
-    return f"{number or 'No'} cells are selected; select {wanted} first."
+    there = "One cell is" if number == 1 else f"{number or 'No'} cells are"
+    return f"{there} selected; select {wanted} first."

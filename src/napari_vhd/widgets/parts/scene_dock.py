@@ -128,8 +128,7 @@ class SceneDock(QWidget):
     ) -> None:
         """Correct something, in one line with all others who correct this sample."""
         if self.scene is not None:
-            line = corrector_of(self.scene)
-            line.do(function, *arguments, then=then, refused=self._on_failed)
+            corrector_of(self.scene).do(function, *arguments, then=then)
 
     def _on_failed(self, error: Exception) -> None:
         if not isinstance(error, VhdError):
