@@ -309,6 +309,8 @@ class Scene(Following):
         new = prepared.columns - self._prepared.columns
         if prepared.first is not None and prepared.first.wish.column in new:
             del state["coloring"]
+        # A layer that is just being made for a column is one of the version before.
+        self.tasks.forget("column")
         self.end_paint()
         self.comparison.end()
         self._stack.clear()
