@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from typing import TYPE_CHECKING
 
 from . import keys
@@ -38,6 +39,14 @@ and tritanopia (simulated after Machado et al. 2009).
 _GOLDEN = 0.618033988749895
 _ALIKE = 95
 """Of colours that are nearer than this, `_distance` apart, one is easily taken for the other."""
+
+
+_HEX = re.compile("#[0-9A-Fa-f]{6}")
+
+
+def is_hex(color: object) -> bool:
+    """Say whether a colour is written ``#RRGGBB``, as all colours of ours are."""
+    return isinstance(color, str) and _HEX.fullmatch(color) is not None
 
 
 def colors_for(categories: Iterable[str]) -> list[str]:

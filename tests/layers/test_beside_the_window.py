@@ -15,11 +15,12 @@ from pixels import codes, expected
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.layers import Scene, view_verbs
+from napari_vhd.layers import Scene, awaited, color_verbs, view_verbs
 from napari_vhd.layers.prepared import Prepared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
 
     from napari_vhd.session import Session
 
@@ -44,6 +45,22 @@ class _Window:
         with suppress(queue.Empty):
             while True:
                 self.waiting.get(timeout=1.5)()
+
+
+def held(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str
+) -> tuple[threading.Event, threading.Event]:
+    """Hold what a function of a module has read; gives: it has read, and it may go on."""
+    original, read, go_on = getattr(module, name), threading.Event(), threading.Event()
+
+    def late(*arguments: Any) -> Any:
+        found = original(*arguments)
+        read.set()
+        assert go_on.wait(20)
+        return found
+
+    monkeypatch.setattr(module, name, late)
+    return read, go_on
 
 
 def test_with_a_window_slow_reading_happens_beside_it_and_late_results_are_dropped(
@@ -89,17 +106,7 @@ def test_an_edit_while_a_column_is_read_is_not_lost(
     scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
     scene.color_by(DOMAINS)
     window.turn(lambda: scene.coloring.column == DOMAINS)
-    from napari_vhd.layers import color_verbs
-
-    original, read, go_on = color_verbs.read, threading.Event(), threading.Event()
-
-    def late(*arguments: Any) -> Any:
-        found = original(*arguments)
-        read.set()
-        assert go_on.wait(20)
-        return found
-
-    monkeypatch.setattr(color_verbs, "read", late)
+    read, go_on = held(monkeypatch, color_verbs, "read")
     scene.color_by(TYPE)
     assert read.wait(20)
     session.relabel(session.outlines(keys.PROSEG).live_ids()[:40], TYPE, "Tumor")
@@ -116,15 +123,7 @@ def test_an_edit_while_a_paint_window_is_read_is_in_it(
     scene = Scene(viewer, session, prepared=Prepared.of(session), dispatch=window)
     scene.color_by(TYPE)
     window.turn(lambda: scene.coloring.column == TYPE and not scene.awaited)
-    original, read, go_on = view_verbs.PaintWindow, threading.Event(), threading.Event()
-
-    def late(*arguments: Any) -> Any:
-        made = original(*arguments)
-        read.set()
-        assert go_on.wait(20)
-        return made
-
-    monkeypatch.setattr(view_verbs, "PaintWindow", late)
+    read, go_on = held(monkeypatch, view_verbs, "PaintWindow")
     scene.show_box(0, 0, 600, 600)
     opened: list[Any] = []
     scene.paint_window(opened.append)
@@ -150,17 +149,7 @@ def test_an_edit_while_a_paint_window_is_read_is_in_it(
 @pytest.fixture
 def late(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Nuclei are read when this is set, and not before."""
-    from napari_vhd.layers import awaited as module
-
-    original, go_on = module.raster_of, threading.Event()
-
-    def wait(*arguments: Any) -> Any:
-        raster = original(*arguments)
-        assert go_on.wait(20)
-        return raster
-
-    monkeypatch.setattr(module, "raster_of", wait)
-    return go_on
+    return held(monkeypatch, awaited, "raster_of")[1]
 
 
 def test_what_is_not_looked_at_first_comes_later_and_takes_in_edits(

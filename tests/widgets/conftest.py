@@ -13,6 +13,8 @@ from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
 from napari_vhd.widgets.current import current_of
+from napari_vhd.widgets.opening import opening_of
+from napari_vhd.widgets.run_control import control_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -56,6 +58,16 @@ class Opened:
         for _ in range(2):  # what was shown may have asked for more
             self.bot.waitUntil(is_quiet, timeout=20_000)
             self.bot.wait(60)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Iterator[Viewer]:
+    """A viewer in which samples are opened and stages run; all of it ends with the test."""
+    made = make_napari_viewer()
+    yield made
+    control_of(made).abandon()
+    opening_of(made).end()
+    control_of(made).background.close()
 
 
 @pytest.fixture

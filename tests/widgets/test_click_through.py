@@ -18,13 +18,10 @@ from napari_vhd.layers.coloring import first_column
 from napari_vhd.layers.scene import scene_of
 from napari_vhd.runner.run import status_of
 from napari_vhd.widgets.legend import LegendDock
-from napari_vhd.widgets.opening import opening_of
 from napari_vhd.widgets.parts.place import PlaceDialog
-from napari_vhd.widgets.run_control import control_of
 from napari_vhd.widgets.workflow import WorkflowDock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari.viewer import Viewer
@@ -42,15 +39,6 @@ QUICK = {
     "domain_range": [4, 4],
     "clustering_col": "novae_domains_4",
 }
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Viewer]) -> Iterator[Viewer]:
-    made = make_napari_viewer()
-    yield made
-    control_of(made).abandon()
-    opening_of(made).end()
-    control_of(made).background.close()
 
 
 class Hands:

@@ -13,27 +13,16 @@ from qtpy.QtWidgets import QApplication, QDialogButtonBox, QLabel
 
 from napari_vhd import keys
 from napari_vhd.widgets.log import TAIL_BYTES, LogDock
-from napari_vhd.widgets.opening import opening_of
 from napari_vhd.widgets.parts.pictures import PictureDialog, Pictures
 from napari_vhd.widgets.run_control import control_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari.viewer import Viewer
     from pytestqt.qtbot import QtBot
 
 SOON = 10_000
-
-
-@pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Viewer]) -> Iterator[Viewer]:
-    made = make_napari_viewer()
-    yield made
-    control_of(made).abandon()
-    opening_of(made).end()
-    control_of(made).background.close()
 
 
 def shown(dock: Any, viewer: Viewer) -> Any:

@@ -22,24 +22,13 @@ from napari_vhd.runner.run import run_config
 from napari_vhd.session import Session
 from napari_vhd.widgets import opening
 from napari_vhd.widgets.current import current_of
-from napari_vhd.widgets.opening import opening_of
 from napari_vhd.widgets.parts import closing
 from napari_vhd.widgets.parts.place import PlaceDialog
-from napari_vhd.widgets.run_control import control_of
 from napari_vhd.widgets.workflow import WorkflowDock
 
 # A generous guard; what it is, benchmarks/display.py measures.
 MOST_MS = 150
 SAMPLE, REGION, SEGMENTATION, DOMAINS, DECONVOLUTION, CELL_TYPES, REVIEW = range(7)
-
-
-@pytest.fixture
-def viewer(make_napari_viewer):
-    made = make_napari_viewer()
-    yield made
-    control_of(made).abandon()
-    opening_of(made).end()
-    control_of(made).background.close()
 
 
 @pytest.fixture

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.palettes import colors_for
+from napari_vhd.palettes import colors_for, is_hex
 
 from .correction import COLOR, LABEL_SET, RELABEL, RENAME_CATEGORY, Correction
 from .editor import checked_name
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
     from .columns import LabelColumn
     from .correction import Entry
     from .editor import Editor
-
-_COLOR = re.compile(r"#[0-9A-Fa-f]{6}$")
 
 
 class LabelVerbs:
@@ -264,6 +261,6 @@ def checked_color(color: object) -> str:
     BadInputError
         Where it is not ``#RRGGBB``.
     """
-    if not isinstance(color, str) or not _COLOR.match(color):
+    if not is_hex(color):
         raise BadInputError(f"{color!r}: is no colour; write it as #RRGGBB.")
-    return color.upper()
+    return str(color).upper()

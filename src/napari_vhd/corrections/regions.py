@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from bisect import insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd.io.source_counts import unique_names
-from napari_vhd.palettes import colors_for
+from napari_vhd.palettes import colors_for, is_hex
 
 from .correction import REGION, Correction
 
@@ -19,8 +18,6 @@ if TYPE_CHECKING:
 
     from .correction import Entry, Outlines
     from .history import History
-
-_COLOR = re.compile("#[0-9A-Fa-f]{6}")
 
 
 @dataclass(frozen=True)
@@ -218,10 +215,7 @@ def _from_frame(frame: GeoDataFrame) -> dict[str, Region]:
     colors = colors_for(names)
     if "color" in areas:
         given = areas["color"].tolist()
-        colors = [
-            c if isinstance(c, str) and _COLOR.fullmatch(c) else own
-            for c, own in zip(given, colors, strict=True)
-        ]
+        colors = [str(c) if is_hex(c) else own for c, own in zip(given, colors, strict=True)]
     return {
         name: Region(name, polygon.wkb, color, True, order)
         for order, (name, polygon, color) in enumerate(

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.palettes import is_hex
 
 from . import frames
 from .source import Kind, Source, readable
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 _BINS = re.compile(r"(?:(?P<id>.*)_)?square_(?P<size>\d{3})um$")
 _CELLS = re.compile(r"boundar|segmentation|cell|nucle", re.IGNORECASE)
-_COLOR = re.compile("#[0-9A-Fa-f]{6}")
 _NO_CELLS = frozenset({keys.IMAGE_PATCHES, keys.TISSUE_OUTLINE, keys.REGIONS})
 
 
@@ -376,7 +376,7 @@ class _Table:
 
 def _hex(color: Any) -> str:
     """Write a colour as ``#RRGGBB``: scanpy takes names and numbers, too."""
-    if isinstance(color, str) and _COLOR.fullmatch(color):
+    if is_hex(color):
         return str(color)
     from matplotlib.colors import is_color_like, to_hex
 

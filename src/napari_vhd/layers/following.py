@@ -1,4 +1,4 @@
-"""How a Scene follows what is corrected: pixels, colours, categories and regions."""
+"""How a Scene follows what is corrected, and has written what is drawn in its layer of regions."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from napari_vhd.corrections.catalogue import GENE_PREFIX
 
 from .color_verbs import ColorVerbs
 from .coloring import Wish, read_if_there
+from .corrector import corrector_of
 from .view_verbs import ViewVerbs, boxes_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ RECENT = 256
 
 
 class Following(ViewVerbs, ColorVerbs):
-    """The part of a Scene that listens to its Session."""
+    """The part of a Scene that listens to its Session, and hands on what is drawn."""
 
     background: Background
     comparison: Comparison
@@ -116,3 +117,32 @@ class Following(ViewVerbs, ColorVerbs):
             self.tasks.ask("regions", self.session.regions, self.background.regions.show)
 
         self.tasks.soon(ask)
+
+    # What is drawn in the layer of regions
+
+    def on_region_drawn(self, polygon: Any) -> None:
+        """Add a region that was drawn in the layer of regions."""
+        self._correct(self._add_region, polygon)
+
+    def on_region_moved(self, name: str, polygon: Any) -> None:
+        """Keep the vertices of a region that were moved in its layer."""
+        self._correct(self.session.edit_region, name, polygon)
+
+    def on_regions_removed(self, names: tuple[str, ...]) -> None:
+        """Delete regions that were deleted in their layer."""
+        for name in names:
+            self._correct(self.session.delete_region, name)
+
+    def _add_region(self, polygon: Any) -> None:
+        taken = set(self.session.regions().index)
+        number = 1
+        while f"region {number}" in taken:
+            number += 1
+        self.session.add_region(polygon, f"region {number}")
+
+    def _correct(self, verb: Any, *arguments: Any) -> None:
+        """Call a verb where corrections are written; the layer is written anew if it is refused."""
+        if self.tasks.is_direct:
+            verb(*arguments)
+        else:
+            corrector_of(self).do(verb, *arguments, refused=lambda _: self._on_regions_changed())

@@ -15,7 +15,7 @@ from napari_vhd.corrections.collection import look_through
 from .awaited import Awaited
 from .coloring import Coloring
 from .comparison import Comparison
-from .corrector import close_corrector, corrector_of
+from .corrector import close_corrector
 from .following import RECENT, Following
 from .making import Making
 from .mouse import Mouse
@@ -327,33 +327,6 @@ class Scene(Following):
         self.layers_changed.emit()
         # The layers of the version before were there when this one was read.
         self.tasks.ask("garbage", look_through, lambda _: None)
-
-    def on_region_drawn(self, polygon: Any) -> None:
-        """Add a region that was drawn in the layer of regions."""
-        self._correct(self._add_region, polygon)
-
-    def on_region_moved(self, name: str, polygon: Any) -> None:
-        """Keep the vertices of a region that were moved in its layer."""
-        self._correct(self.session.edit_region, name, polygon)
-
-    def on_regions_removed(self, names: tuple[str, ...]) -> None:
-        """Delete regions that were deleted in their layer."""
-        for name in names:
-            self._correct(self.session.delete_region, name)
-
-    def _add_region(self, polygon: Any) -> None:
-        taken = set(self.session.regions().index)
-        number = 1
-        while f"region {number}" in taken:
-            number += 1
-        self.session.add_region(polygon, f"region {number}")
-
-    def _correct(self, verb: Any, *arguments: Any) -> None:
-        """Call a verb where corrections are written; the layer is written anew if it is refused."""
-        if self.tasks.is_direct:
-            verb(*arguments)
-        else:
-            corrector_of(self).do(verb, *arguments, refused=lambda _: self._on_regions_changed())
 
     # The view, kept
 
