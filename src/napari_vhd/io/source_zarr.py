@@ -10,15 +10,14 @@ import numpy as np
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
-from napari_vhd.palettes import is_hex
 
 from . import frames
 from .source import Kind, Source, readable
 from .source_bins import Bins, Described, fit_affine
-from .source_counts import Counts, stored_counts
 from .source_frames import Frame, systems_of
 from .source_image import Pyramid, stored_pyramid
 from .source_shapes import read_shapes, whole
+from .source_table import BINS, Table
 from .untrusted import check_store
 
 if TYPE_CHECKING:
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from .source_frames import Matrix
     from .source_shapes import Pieces
 
-_BINS = re.compile(r"(?:(?P<id>.*)_)?square_(?P<size>\d{3})um$")
 _CELLS = re.compile(r"boundar|segmentation|cell|nucle", re.IGNORECASE)
 _NO_CELLS = frozenset({keys.IMAGE_PATCHES, keys.TISSUE_OUTLINE, keys.REGIONS})
 
@@ -99,8 +97,8 @@ class ZarrSource(Source):
     def _anchors(self) -> list[dict[str, Matrix]]:
         """Systems of what lies in full-resolution px by its nature."""
         full = ("images", keys.full_image(self.sample_id))
-        others = [("shapes", name) for name in self._names["shapes"] if _BINS.match(name)]
-        others += [("shapes", name) for name in self._names["shapes"] if not _BINS.match(name)]
+        others = [("shapes", name) for name in self._names["shapes"] if BINS.match(name)]
+        others += [("shapes", name) for name in self._names["shapes"] if not BINS.match(name)]
         return [self._systems[one] for one in (full, *others) if one in self._systems]
 
     def _matrix(self, kind: str, name: str) -> Matrix | None:
@@ -138,7 +136,7 @@ class ZarrSource(Source):
         names = [
             name
             for name in self._names["shapes"]
-            if not _BINS.match(name) and name not in _NO_CELLS
+            if not BINS.match(name) and name not in _NO_CELLS
             if name in annotated or _CELLS.search(name)
         ]
         return tuple(sorted(names, key=lambda name: (name != self.typed, name)))
@@ -194,8 +192,8 @@ class ZarrSource(Source):
     # Tables
 
     @cached_property
-    def _tables(self) -> dict[str, _Table]:
-        return {name: _Table(self._group("tables", name)) for name in self._names["tables"]}
+    def _tables(self) -> dict[str, Table]:
+        return {name: Table(self._group("tables", name)) for name in self._names["tables"]}
 
     @property
     def _typed(self) -> str | None:
@@ -203,13 +201,13 @@ class ZarrSource(Source):
         return None if table is None else table.regions[0]
 
     @cached_property
-    def _cells(self) -> _Table | None:
+    def _cells(self) -> Table | None:
         """Find the table of cells: ``table``, or the first that annotates polygons of cells."""
         order = sorted(self._tables, key=lambda name: (name != keys.CELLS, name))
         for name in order:
             table = self._tables[name]
             shapes = [region for region in table.regions if region in self._names["shapes"]]
-            if shapes and not _BINS.match(shapes[0]) and name != keys.PROSEG_COUNTS:
+            if shapes and not BINS.match(shapes[0]) and name != keys.PROSEG_COUNTS:
                 table.regions = shapes
                 return table
         return None
@@ -223,13 +221,10 @@ class ZarrSource(Source):
 
     def uns_colors(self, column: str) -> tuple[str, ...]:
         """Colours recorded for a column's categories; "" for what is no colour."""
-        from anndata.io import read_elem
-
-        group = None if self._cells is None else self._cells.group.get(f"uns/{column}_colors")
-        if group is None:
+        if self._cells is None:
             return ()
         with readable(self.path):
-            return tuple(_hex(color) for color in np.atleast_1d(read_elem(group)))
+            return self._cells.colors(column)
 
     def obsm(self, name: str) -> Any:
         """Read an array by cell."""
@@ -277,7 +272,7 @@ class ZarrSource(Source):
         row, col = (obs[name].to_numpy(np.int32) for name in (keys.ARRAY_ROW, keys.ARRAY_COL))
         return Described(row, col, obs)
 
-    def _centres(self, table: _Table) -> NDArray[np.float64] | None:
+    def _centres(self, table: Table) -> NDArray[np.float64] | None:
         """Centres of bins in full-resolution px; their table has them as their shapes do."""
         if keys.SPATIAL not in table.group.get("obsm", {}):
             return None
@@ -310,79 +305,6 @@ class ZarrSource(Source):
         return self._root / "tables" / name if name in self._names["tables"] else None
 
 
-class _Table:
-    """A table of a store without its counts.
-
-    Attributes
-    ----------
-    group
-        Its zarr group.
-    regions
-        Elements that it annotates.
-    """
-
-    def __init__(self, group: Any) -> None:
-        self.group = group
-        attrs = dict(group.attrs)
-        region = attrs.get("region") or ()
-        self.regions = [region] if isinstance(region, str) else [str(one) for one in region]
-        self._region_key = attrs.get("region_key")
-        self._instance_key = attrs.get("instance_key")
-
-    @property
-    def columns(self) -> set[str]:
-        """Names of the columns of ``obs``."""
-        return set(self.group["obs"].attrs.get("column-order", ()))
-
-    @cached_property
-    def _whole(self) -> pd.DataFrame:
-        from anndata.io import read_elem
-
-        return read_elem(self.group["obs"])
-
-    @cached_property
-    def rows(self) -> slice | NDArray[np.int64]:
-        """Rows that annotate the first region."""
-        if len(self.regions) < 2 or self._region_key not in self._whole:
-            return slice(None)
-        chosen = self._whole[self._region_key].astype(str) == self.regions[0]
-        rows: NDArray[np.int64] = np.flatnonzero(chosen.to_numpy())
-        return rows
-
-    @cached_property
-    def obs(self) -> pd.DataFrame:
-        """Columns by cell or bin; the index is the id that its shape has."""
-        obs = self._whole.iloc[self.rows]
-        if self._instance_key in obs and not _BINS.match(self.regions[0] if self.regions else ""):
-            obs = obs.set_axis(obs[self._instance_key].astype(str).to_numpy(), axis=0)
-        return obs
-
-    @cached_property
-    def genes(self) -> tuple[str, ...]:
-        """Names of the genes, in the order of the matrix."""
-        var = self.group["var"]
-        index = var[var.attrs.get("_index", "_index")]
-        from anndata.io import read_elem
-
-        from .source_counts import unique_names
-
-        return tuple(unique_names([str(name) for name in read_elem(index)]))
-
-    @cached_property
-    def counts(self) -> Counts | None:
-        """Counts, read in pieces."""
-        return stored_counts(self.group, self.genes)
-
-
-def _hex(color: Any) -> str:
-    """Write a colour as ``#RRGGBB``: scanpy takes names and numbers, too."""
-    if is_hex(color):
-        return str(color)
-    from matplotlib.colors import is_color_like, to_hex
-
-    return to_hex(color).upper() if is_color_like(color) else ""
-
-
 def sample_id_of(images: Any, shapes: Any) -> str | None:
     """Find the sample's id in the names of elements; None where it is no Visium HD sample."""
     suffixes: list[Callable[[str], str]] = [keys.full_image, keys.hires_image]
@@ -391,7 +313,7 @@ def sample_id_of(images: Any, shapes: Any) -> str | None:
             if name.endswith(suffix("")):
                 return str(name.removesuffix(suffix("")))
     for name in shapes:
-        match = _BINS.match(name)
+        match = BINS.match(name)
         if match:
             return match["id"] or name
     for name in shapes:
