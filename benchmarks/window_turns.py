@@ -76,6 +76,7 @@ def while_working(scene: Any) -> dict[str, list[float]]:
         "end painting": scene.end_paint,
         "side by side": lambda: scene.compare("side"),
         "no longer": lambda: scene.compare("off"),
+        "show new results": scene._on_reloaded,  # noqa: SLF001  (a run is a test of its own)
         "grow a cell": lambda: session.expand(cells[:1], 0.5),
     }
     found: dict[str, list[float]] = {name: [] for name in deeds}

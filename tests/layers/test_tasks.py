@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari_vhd.layers.tasks import Tasks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Generator
 
 
 class Window:
@@ -86,3 +86,28 @@ def test_what_is_asked_for_again_and_again_is_done_once_at_rest() -> None:
     window.tasks.later("rest", 0.01, lambda: calls.append(9))
     window.tasks.close()
     assert calls == [4]
+
+
+def test_steps_that_have_begun_are_closed_when_nobody_waits_any_more() -> None:
+    window = Window()
+    closed: list[str] = []
+    ended: list[str] = []
+
+    def steps(name: str, end: Callable[[], None]) -> Generator[None, None, None]:
+        try:
+            while True:
+                yield
+                end()
+        finally:
+            closed.append(name)
+
+    for name, end in (("waits", list), ("ends it", window.tasks.close), ("not begun", list)):
+        window.tasks.in_turns(name, steps(name, end), lambda: ended.append("went on to its end"))
+    for _ in range(2):
+        window.turn()
+    assert not closed
+    while not window.waiting.empty():
+        window.turn()
+    assert sorted(closed) == ["ends it", "not begun", "waits"]
+    assert not ended
+    assert not window.errors

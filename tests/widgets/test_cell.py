@@ -102,7 +102,7 @@ def test_a_lasso_selects_the_cells_inside(shown: Window) -> None:
     shown.click(shown.dock.lasso)
     layer = shown.dock.drawing.layer
     assert layer is not None
-    assert layer.mode == "add_polygon_lasso"
+    shown.bot.waitUntil(lambda: layer.mode == "add_polygon_lasso")
     inside = shown.session.outlines(CELLS)
     x0, y0, x1, y1 = inside.bounds[inside.alive].T[[0, 1, 2, 3]].mean(1)
     half = 60.0
@@ -117,6 +117,8 @@ def test_a_lasso_selects_the_cells_inside(shown: Window) -> None:
 
 def test_escape_leaves_the_lasso(shown: Window) -> None:
     shown.click(shown.dock.lasso)
+    layer = shown.dock.drawing.layer
+    shown.bot.waitUntil(lambda: shown.viewer.layers.selection.active is layer)
     shown.viewer.window._qt_viewer.canvas._key_map_handler.press_key("Escape")
     shown.bot.waitUntil(lambda: shown.dock.drawing.layer is None)
     assert not shown.dock.lasso.isChecked()

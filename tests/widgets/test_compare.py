@@ -135,12 +135,13 @@ def test_outlines_over_each_other_and_side_by_side(shown: Window) -> None:
     copies = [layer for layer in layers if layer.name not in names]
     assert len(copies) == 2
     assert copies[0].name == "H&E (right)"
-    assert all(layer.visible for layer in copies)
+    shown.bot.waitUntil(lambda: all(layer.visible for layer in copies), timeout=LONG)
     assert list(layers)[-2:] == copies
     assert grid.stride == len(names)
     shown.click(shown.dock.modes["off"])
     assert not grid.enabled
-    assert [layer.name for layer in layers] == names
+    assert not any(layer.visible for layer in copies)
+    shown.bot.waitUntil(lambda: [layer.name for layer in layers] == names, timeout=LONG)
     assert {name: layer.visible for name, layer in lines.items()} == before
     # Thought better of at once.
     shown.click(shown.dock.modes["side"])

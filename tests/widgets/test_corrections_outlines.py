@@ -148,10 +148,7 @@ def test_edit_mode_moves_a_vertex_and_the_counts_follow(sat: Sitting) -> None:
     cell = lonely(sat)
     before, umis = outline(sat, cell), sat.session.card(CELLS, cell).umis
     sat.scene.select((cell,))
-    sat.click(sat.dock.tools.buttons[VERTICES])
-    layer = sat.dock.deeds.vertices.layer
-    assert isinstance(layer, Shapes)
-    assert sat.viewer.layers.selection.active is layer
+    layer = opened(sat)
     assert layer.mode == "direct"
     at = layer.features.cell_id.tolist().index(cell)
     corners = np.asarray(layer.data[at])
@@ -174,8 +171,7 @@ def test_edit_mode_moves_a_vertex_and_the_counts_follow(sat: Sitting) -> None:
 def test_edit_mode_with_a_drag_of_napari_s_own_tool(sat: Sitting) -> None:
     cell = lonely(sat)
     sat.scene.select((cell,))
-    sat.click(sat.dock.tools.buttons[VERTICES])
-    layer = sat.dock.deeds.vertices.layer
+    layer = opened(sat)
     at = layer.features.cell_id.tolist().index(cell)
     y, x = np.asarray(layer.data[at])[0]
     area = outline(sat, cell).area
@@ -199,15 +195,24 @@ def test_edit_mode_leaves_the_other_part_of_a_cell_alone(sat: Sitting) -> None:
     said: list[str] = []
     sat.dock.deeds.told.connect(said.append)
     sat.scene.select((cell,))
-    sat.click(sat.dock.tools.buttons[VERTICES])
+    layer = opened(sat)
     assert any(f"{cell}: of several parts" in one for one in said)
-    shrunk(sat.dock.deeds.vertices.layer, cell)
+    shrunk(layer, cell)
     sat.press_key("Enter")
     sat.settle()
     assert sat.dock.deeds.vertices.layer is None
     expected = whole.area / 4 + island.area
     assert outline(sat, cell).area == pytest.approx(expected, rel=1e-6)
     assert outline(sat, cell).covers(island.buffer(-0.1))
+
+
+def opened(sat: Sitting) -> Shapes:
+    """The selected cells are open, and the tool is in one's hand."""
+    sat.click(sat.dock.tools.buttons[VERTICES])
+    layer = sat.dock.deeds.vertices.layer
+    assert isinstance(layer, Shapes)
+    sat.bot.waitUntil(lambda: sat.viewer.layers.selection.active is layer, timeout=LONG)
+    return layer
 
 
 def shrunk(layer: Shapes, *cells: str) -> None:
@@ -223,8 +228,7 @@ def test_cells_that_were_edited_together_are_one_correction(sat: Sitting) -> Non
     cells = sat.cells(3)
     before = [outline(sat, cell) for cell in cells]
     sat.scene.select(cells)
-    sat.click(sat.dock.tools.buttons[VERTICES])
-    shrunk(sat.dock.deeds.vertices.layer, *cells)
+    shrunk(opened(sat), *cells)
     sat.press_key("Enter")
     sat.settle()
     assert sat.dock.deeds.vertices.layer is None
@@ -240,8 +244,7 @@ def test_edit_mode_is_left_without_a_trace(sat: Sitting) -> None:
     cell = lonely(sat)
     before = outline(sat, cell)
     sat.scene.select((cell,))
-    sat.click(sat.dock.tools.buttons[VERTICES])
-    layer = sat.dock.deeds.vertices.layer
+    layer = opened(sat)
     data = list(layer.data)
     data[-1] = np.asarray(data[-1]) + 1
     layer.data = data
@@ -258,8 +261,7 @@ def test_an_outline_that_is_refused_stays_open_to_be_mended(sat: Sitting) -> Non
     before = outline(sat, cell)
     other = next(one for one in sat.cells(9) if one != cell)
     sat.scene.select((cell, other))
-    sat.click(sat.dock.tools.buttons[VERTICES])
-    layer = sat.dock.deeds.vertices.layer
+    layer = opened(sat)
     shrunk(layer, other)
     data = list(layer.data)
     at = layer.features.cell_id.tolist().index(cell)

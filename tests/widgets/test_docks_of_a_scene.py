@@ -205,8 +205,7 @@ def test_the_columns_show_nothing_as_chosen_while_a_gene_colours(shown: Window) 
     column = shown.scene.coloring.column
     gene = shown.session.genes()[0]
     shown.scene.color_by(f"gene:{gene}")
-    shown.settle()
-    assert shown.dock.gene.text() == gene
+    shown.bot.waitUntil(lambda: shown.dock.gene.text() == gene, timeout=LONG)
     assert shown.dock.column.currentText() == ""
     shown.scene.color_by(column)
     shown.settle()

@@ -9,12 +9,12 @@ from .categories import CategoryLayer
 from .lines import OutlineLayer, SelectionLayer
 from .stack import FILLS, LINES, SELECTION, SHAPES
 from .values import ValueLayer
-from .views import set_visible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
     import numpy as np
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_vhd.corrections.outlines import Outlines
@@ -136,12 +136,10 @@ class CellsLayers:
     def _make_numbers(self) -> ValueLayer:
         return ValueLayer(self.raster, self._frame, f"{self._title} values", {})
 
-    def show_fill(self, kind: str) -> None:
-        """Show the layer of ``"categorical"`` or ``"number"``, hide the other; else both."""
-        shown = {"categorical": self._fills, "number": self._numbers}
-        for own, layer in shown.items():
-            if layer is not None:
-                set_visible(layer.layer, own == kind)
+    def fills_seen(self, kind: str) -> list[tuple[Layer, bool]]:
+        """Give the layer to be seen for ``"categorical"`` or ``"number"``, and the one not."""
+        made = {"categorical": self._fills, "number": self._numbers}
+        return [(one.layer, own == kind) for own, one in made.items() if one is not None]
 
     def choose(self, rows: Rows) -> None:
         """Mark rows."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vhd.exceptions import BadInputError
 
+from .batch import show
 from .coloring import Coloring, Wish, read
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Generator
+
+    from napari.layers import Layer
 
     from napari_vhd.session import Session
 
@@ -34,6 +37,11 @@ class ColorVerbs:
     _hidden: set[str]
     _edits: int
     _awaited: Awaited
+
+    @property
+    def viewer(self) -> Any:
+        """The viewer."""
+        raise NotImplementedError
 
     @property
     def coloring(self) -> Coloring:
@@ -108,14 +116,15 @@ class ColorVerbs:
     def _ask(self, wish: Wish) -> None:
         since = self._edits
 
-        def show(found: Read) -> None:
-            layers = self.cells[wish.boundaries].make_fill(found)
-            self.tasks.in_turns("column", layers, lambda: self._show(found, since))
+        def make(found: Read) -> None:
+            self.tasks.in_turns("column", self._showing(found, since), lambda: None)
 
-        self.tasks.ask("column", lambda: read(self.session, wish), show)
+        self.tasks.ask("column", lambda: read(self.session, wish), make)
 
-    def _show(self, found: Read, since: int | None = None) -> None:
+    def _showing(self, found: Read, since: int | None = None) -> Generator[None, None, None]:
+        """Colour the cells by a column that was read, in steps."""
         wish, cells = found.wish, self.cells[found.wish.boundaries]
+        yield from cells.make_fill(found)
         same = (wish.column, wish.boundaries) == (self._coloring.column, self._coloring.boundaries)
         before, self._read = self._coloring, found
         self._coloring = Coloring(
@@ -138,19 +147,26 @@ class ColorVerbs:
                 self.filter_values(*before.only)
         elif found.codes is not None:
             cells.fills.show(found.codes, self._hidden)
-        for name, other in self.cells.items():
-            other.show_fill(self._coloring.kind if name == wish.boundaries else "none")
         self._catch_up(since)
         self.end_paint()
+        yield
+        self._show_fills(wish.boundaries)
+        yield
         self._say_coloring()
 
     def _show_nothing(self, boundaries: str) -> None:
         self._read = None
         self._coloring = Coloring(None, boundaries)
-        for cells in self.cells.values():
-            cells.show_fill("none")
+        self._show_fills(boundaries)
         self.end_paint()
         self._say_coloring()
+
+    def _show_fills(self, boundaries: str) -> None:
+        """Show what is coloured of one segmentation, hide that of others."""
+        wanted: list[tuple[Layer, bool]] = []
+        for name, cells in self.cells.items():
+            wanted += cells.fills_seen(self._coloring.kind if name == boundaries else "none")
+        show(self.viewer.layers, wanted)
 
     def _say_coloring(self) -> None:
         """Count the categories anew and tell who listens."""

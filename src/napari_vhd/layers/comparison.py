@@ -7,10 +7,10 @@ from weakref import ref
 
 from napari_vhd.exceptions import BadInputError
 
+from .batch import quickly, show
 from .image import image_layer, overview_layer
 from .lines import OutlineLayer
 from .stack import LINES, Stack
-from .views import set_visible
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,7 +42,7 @@ class Comparison:
         self.mode = "off"
         self._pair = ("", "")
         self._before: dict[str, bool] = {}
-        self._copies = Stack(scene.viewer.layers)
+        self._copies = Stack(scene.viewer.layers, scene.tasks)
         self._copied: OutlineLayer | None = None
 
     def show(self, mode: str, first: str | None = None, second: str | None = None) -> None:
@@ -73,10 +73,9 @@ class Comparison:
         self.mode, self._pair = mode, (first, second)
         self._before = {name: bool(c.lines.layer.visible) for name, c in scene.cells.items()}
         both = {first, second} if mode == "outlines" else {first}
-        for name, cells in scene.cells.items():
-            set_visible(cells.lines.layer, name in both)
+        _show(scene, {name: name in both for name in scene.cells})
         if mode == "side":
-            scene.tasks.in_turns("side", self._copy(scene, second), lambda: self._split(scene))
+            scene.tasks.in_turns("side", self._beside(scene, second), lambda: None)
         scene.layers_changed.emit()
 
     def blink(self, on: bool) -> None:
@@ -85,8 +84,8 @@ class Comparison:
         if scene is None or self.mode != "blink":
             return
         first, second = self._pair
-        set_visible(scene.cells[first].lines.layer, not on or first == second)
-        set_visible(scene.cells[second].lines.layer, on or first == second)
+        same = first == second
+        _show(scene, {first: same or not on, second: same or on})
 
     def refresh(self, boundaries: str) -> None:
         """Read the copied outlines again after an edit of a segmentation."""
@@ -98,21 +97,31 @@ class Comparison:
         scene = self._scene()
         if scene is None or self.mode == "off":
             return
+        layers, before = scene.viewer.layers, self._before
         if self.mode == "side":
-            scene.tasks.forget("side")
-            scene.viewer.layers.events.inserted.disconnect(self._on_layers)
-            scene.viewer.layers.events.removed.disconnect(self._on_layers)
-            scene.viewer.canvas.grid.enabled = False
-            self._copies.clear()
+            layers.events.inserted.disconnect(self._on_layers)
+            layers.events.removed.disconnect(self._on_layers)
+            with quickly(layers):
+                scene.viewer.canvas.grid.enabled = False
+                show(layers, [(layer, False) for layer in self._copies.layers])
+                _show(scene, before)
+            scene.tasks.in_turns("side", self._copies.leave(), self._copies.clear)
             self._copied = None
+        else:
+            _show(scene, before)
         self.mode = "off"
-        for name, visible in self._before.items():
-            if name in scene.cells:
-                set_visible(scene.cells[name].lines.layer, visible)
         scene.layers_changed.emit()
 
-    def _copy(self, scene: Scene, second: str) -> Generator[None, None, None]:
-        """Make the layers for the right, one in each step."""
+    def close(self) -> None:
+        """Leave nothing in the viewer."""
+        self.end()
+        self._copies.clear()
+
+    def _beside(self, scene: Scene, second: str) -> Generator[None, None, None]:
+        """Make the layers for the right, split the view and show them there, in steps."""
+        # Of a comparison before.
+        yield from self._copies.leave()
+        self._copies.clear()
         prepared, cells = scene.prepared, scene.cells[second]
         layers: list[Any] = []
         if prepared.slide is not None:
@@ -129,19 +138,17 @@ class Comparison:
             # They are on the left until the view is split.
             layer.visible = False
             yield
-            self._copies.add(layer, LINES)
+            yield from self._copies.adding(layer, LINES)
+        viewer = scene.viewer
         yield
-
-    def _split(self, scene: Scene) -> None:
-        """Put the copies on the right, and show them."""
-        grid = scene.viewer.canvas.grid
-        grid.shape = (1, 2)
-        self._on_layers()
-        grid.enabled = True
-        for layer in self._copies.layers:
-            layer.visible = True
-        scene.viewer.layers.events.inserted.connect(self._on_layers)
-        scene.viewer.layers.events.removed.connect(self._on_layers)
+        with quickly(viewer.layers):
+            viewer.canvas.grid.shape = (1, 2)
+            self._on_layers()
+            viewer.canvas.grid.enabled = True
+        viewer.layers.events.inserted.connect(self._on_layers)
+        viewer.layers.events.removed.connect(self._on_layers)
+        yield
+        show(viewer.layers, [(layer, True) for layer in self._copies.layers])
 
     def _on_layers(self, _event: Any = None) -> None:
         """Keep the copies, and nothing else, on the right."""
@@ -151,3 +158,9 @@ class Comparison:
         layers, copies = scene.viewer.layers, list(self._copies.layers)
         if list(layers)[len(layers) - len(copies) :] == copies and len(copies) < len(layers):
             scene.viewer.canvas.grid.stride = max(len(layers) - len(copies), 1)
+
+
+def _show(scene: Scene, seen: dict[str, bool]) -> None:
+    """Show or hide outlines by the names of segmentations; those that are gone are left out."""
+    lines = ((scene.cells[name].lines.layer, seen[name]) for name in seen if name in scene.cells)
+    show(scene.viewer.layers, lines)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .changing import put, take
 from .frame import Frame
-from .removal import remove
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_vhd.corrections.outlines import Outlines
+
+    from .tasks import Tasks
 
     Vertices = NDArray[np.float64]
 
@@ -54,6 +56,8 @@ class EditLayer:
         Cells to edit; what lies within 4 µm is opened with them, at most `MOST_CELLS` in all.
     um_per_px
         Side of a full-resolution pixel.
+    tasks
+        Where what is not done at once is done.
 
     Attributes
     ----------
@@ -64,11 +68,16 @@ class EditLayer:
     """
 
     def __init__(
-        self, viewer: Viewer, outlines: Outlines, ids: Sequence[str], um_per_px: float
+        self,
+        viewer: Viewer,
+        outlines: Outlines,
+        ids: Sequence[str],
+        um_per_px: float,
+        tasks: Tasks,
     ) -> None:
         from napari.layers import Shapes
 
-        self.viewer = viewer
+        self.viewer, self._tasks = viewer, tasks
         self._opened: dict[str, _Opened] = {}
         rows = _with_neighbours(outlines, ids, _AROUND_UM / um_per_px)
         names = outlines.ids_of(rows)
@@ -94,10 +103,13 @@ class EditLayer:
             self._opened[name] = _Opened(vertices, np.asarray(data)[:, -2:].copy())
         # A shape that somebody draws here is no cell.
         self.layer.feature_defaults = {_CELL: [""], _ROLE: [""]}
-        viewer.add_layer(self.layer)
-        viewer.layers.selection.active = self.layer
+        self._chosen = {n for n, name in enumerate(names) if name in chosen}
+        put(viewer.layers, self.layer, tasks, self._begin)
+
+    def _begin(self) -> None:
+        self.viewer.layers.selection.active = self.layer
         self.layer.mode = "direct"
-        self.layer.selected_data = {n for n, name in enumerate(names) if name in chosen}
+        self.layer.selected_data = self._chosen
 
     def changed(self) -> dict[str, Vertices]:
         """Give the new rims, vertices (x, y) in full-resolution px, of cells that were changed."""
@@ -113,7 +125,7 @@ class EditLayer:
 
     def close(self) -> None:
         """Take the layer away."""
-        remove(self.viewer.layers, self.layer)
+        take(self.viewer.layers, self.layer, self._tasks)
 
 
 def _with_neighbours(outlines: Outlines, ids: Sequence[str], around: float) -> NDArray[np.int64]:

@@ -51,7 +51,7 @@ class Making:
         self.prepared, self.frame = prepared, prepared.frame
         self.camera = Camera(viewer, self.frame)
         self.metadata = Metadata(scene)
-        self.stack = Stack(viewer.layers)
+        self.stack = Stack(viewer.layers, scene.tasks)
         self.background = Background(scene, prepared, self.stack, self.metadata)
         self.cells: dict[str, CellsLayers] = {}
 

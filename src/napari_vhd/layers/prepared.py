@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .coloring import Read, Wish, first_column, read_if_there
@@ -77,6 +78,7 @@ class Prepared:
         looked_at
             Segmentations that are shown from the beginning, besides the first.
         """
+        _ready_shapes()
         source = session.source
         frame = Frame.of(source.um_per_px)
         image, slide = source.image(), source.slide_image()
@@ -107,6 +109,14 @@ def raster_of(session: Session, boundaries: str, extent: Box) -> CellRaster:
     raster = CellRaster(session.outlines(boundaries), extent)
     raster.prepare(first_view=True)
     return raster
+
+
+@cache
+def _ready_shapes() -> None:
+    """Have napari compile what draws polygons, as it does when it makes the first layer of them."""
+    from napari.layers import Shapes
+
+    Shapes()
 
 
 def _extent(image: Pyramid | None, overview: Any) -> Box:

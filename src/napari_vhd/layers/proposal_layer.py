@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .changing import put, take
 from .frame import Frame
-from .removal import quickly
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_vhd.corrections.refine import Proposal
+
+    from .tasks import Tasks
 
 OLD_COLOR, NEW_COLOR = "#FFF200", "#FF2BD6"
 _LINE = 2.0  # screen pixels
@@ -32,6 +34,8 @@ class ProposalLayer:
         What is proposed; outlines in full-resolution px.
     um_per_px
         Side of a full-resolution pixel.
+    tasks
+        Where what is not done at once is done.
 
     Attributes
     ----------
@@ -39,23 +43,20 @@ class ProposalLayer:
         napari's.
     """
 
-    def __init__(self, viewer: Viewer, proposal: Proposal, um_per_px: float) -> None:
-        self._viewer = viewer
+    def __init__(self, viewer: Viewer, proposal: Proposal, um_per_px: float, tasks: Tasks) -> None:
+        self._layers, self._tasks = viewer.layers, tasks
         frame = Frame(um_per_px)
         width = max(_LINE / (viewer.scene.camera.zoom * um_per_px), 0.1)
         come = [shape for shape in proposal.outlines.values() if shape is not None]
         self.old = _shapes("outlines now", proposal.before.values(), OLD_COLOR, width, frame)
         self.new = _shapes("outlines proposed", [*come, *proposal.made], NEW_COLOR, width, frame)
         for layer in (self.old, self.new):
-            viewer.add_layer(layer)
+            put(self._layers, layer, tasks, lambda: None)
 
     def close(self) -> None:
         """Take the layers away."""
-        layers = self._viewer.layers
-        with quickly(layers):
-            for layer in (self.old, self.new):
-                if layer in layers:
-                    layers.remove(layer)
+        for layer in (self.old, self.new):
+            take(self._layers, layer, self._tasks)
 
 
 def _shapes(name: str, geometries: Iterable[Any], color: str, width: float, frame: Frame) -> Shapes:

@@ -139,8 +139,9 @@ class Scene(Following):
                 self.camera.show(*making.prepared.extent)
                 looked_at(self, view)
             yield
-        self._begin_with(making)
+        self.viewer.canvas.overlays["scale_bar"].visible = True
         yield
+        yield from self._begin_with(making)
         yield from restored(self, view)
         if (before := _SCENES.get(self.viewer)) is not None:
             yield from before.stack.leave()
@@ -152,7 +153,6 @@ class Scene(Following):
             before.close()
         self._making = None
         self._stack.name_again()
-        viewer.canvas.overlays["scale_bar"].visible = True
         self._mouse = Mouse(self)
         self._connect()
         _SCENES[viewer] = self
@@ -165,14 +165,16 @@ class Scene(Following):
         self.camera, self.metadata = making.camera, making.metadata
         self._stack, self.background, self.cells = making.stack, making.background, making.cells
 
-    def _begin_with(self, making: Making) -> None:
+    def _begin_with(self, making: Making) -> Generator[None, None, None]:
         """Have the parts of a version whose layers are all there."""
         self._take(making)
         if making.prepared.first is not None:
-            self._show(making.prepared.first)
+            yield from self._showing(making.prepared.first)
+            yield
         for name in making.prepared.rasters:
             self._finish(name)
         self.metadata.begin()
+        yield
 
     def on_more(self, name: str, style: dict[str, Any]) -> None:
         """Show a segmentation that was read later.
@@ -319,7 +321,8 @@ class Scene(Following):
         self._selection = ()
         self._making = None
         self._awaited.forget()
-        self._begin_with(making)
+        for _ in self._begin_with(making):
+            pass
         self._stack.name_again()
         self.restore(state)
         self._awaited.begin(making, state["outlines"])
@@ -355,7 +358,7 @@ class Scene(Following):
         session.columns_changed.disconnect(self._on_columns_changed)
         session.reloaded.disconnect(self._on_reloaded)
         if viewer is not None:
-            self.comparison.end()
+            self.comparison.close()
             for name in ("center", "zoom"):
                 getattr(self.camera.changed, name).disconnect(self._on_camera)
             viewer.layers.selection.events.active.disconnect(self._on_active)

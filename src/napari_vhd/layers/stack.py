@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .removal import quickly, remove
+from .batch import quickly
+from .changing import Change, take
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from napari.layers import Layer
+
+    from .tasks import Tasks
 
 IMAGE, BINS, FILLS, PAINT, LINES, SHAPES, SELECTION, REGIONS = range(8)
 """Kinds of layers, from the bottom up."""
@@ -22,94 +25,81 @@ class Stack:
     ----------
     layers
         The viewer's list.
+    tasks
+        Where what is not done at once is done.
     """
 
-    def __init__(self, layers: Any) -> None:
-        self._all = layers
+    def __init__(self, layers: Any, tasks: Tasks) -> None:
+        self._all, self._tasks = layers, tasks
         self._kind: dict[int, int] = {}
         self._own: list[Layer] = []
         self._names: dict[int, str] = {}
-        self._covered: dict[int, list[Any]] = {}
 
     @property
     def layers(self) -> tuple[Layer, ...]:
         """Ours that are in the viewer still."""
         return tuple(layer for layer in self._own if layer in self._all)
 
-    def add(self, layer: Layer, kind: int) -> None:
-        """Put a layer below all of ours that belong above it."""
-        self._put(layer, kind)
-        self._choose(layer)
+    def add(self, layer: Layer, kind: int, then: Callable[[], None] | None = None) -> None:
+        """Put a layer below all of ours that belong above it; `then` is called when it is drawn."""
+
+        def drawn() -> None:
+            self._choose(layer)
+            if then is not None:
+                then()
+
+        self._put(layer, kind).soon(self._tasks, f"layer {kind}", drawn)
 
     def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
         """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
         visible, layer.visible = layer.visible, False
-        self._put(layer, kind)
+        yield from self._put(layer, kind).steps()
         yield
         self._choose(layer)
         if visible:
             layer.visible = True
             yield
 
-    def uncover(self, layer: Layer) -> Generator[None, None, None]:
-        """Let napari make what a brush draws over a Labels layer, one thing in each step.
-
-        That is half of what putting the layer in takes, and none of ours but one is painted in.
-        """
-        for overlay in self._covered.pop(id(layer), ()):
-            overlay.visible = True
-            yield
-
-    def _put(self, layer: Layer, kind: int) -> None:
+    def _put(self, layer: Layer, kind: int) -> Change:
         above = [
             place for place, other in enumerate(self._all) if self._kind.get(id(other), -1) > kind
         ]
-        place = above[0] if above else len(self._all)
         self._own.append(layer)
         self._kind[id(layer)] = kind
         self._names[id(layer)] = layer.name
-        # napari makes overlays when they are first visible, and has no public way to them.
-        overlays = [one for one in layer._overlays.values() if one.visible]  # noqa: SLF001
-        self._covered[id(layer)] = overlays
-        for overlay in overlays:
-            overlay.visible = False
-        selection = self._all.selection
-        active = selection.active
-        # A layer that is made on the way must not take the tool out of a hand; nor need napari
-        # take it away and give it back, which is a third of what adding a layer costs.
-        with selection.events.blocker_all():
-            self._all.insert(place, layer)
-            selection.active = active
+        place = above[0] if above else len(self._all)
+        return Change.inserting(self._all, place, layer)
 
     def _choose(self, layer: Layer) -> None:
         """Have napari's controls show a layer where they show none."""
         selection = self._all.selection
-        if selection.active not in self._all:
+        if selection.active not in self._all and layer in self._all:
             selection.active = layer
 
     def remove(self, layer: Layer) -> None:
         """Take a layer out, if it is still there."""
         if layer in self._own:
+            self._tasks.forget(f"layer {self._kind[id(layer)]}")
             self._own.remove(layer)
             del self._kind[id(layer)], self._names[id(layer)]
-            self._covered.pop(id(layer), None)
-        remove(self._all, layer)
+            take(self._all, layer, self._tasks)
 
     def clear(self) -> None:
         """Take all of ours out."""
-        own, self._own = self._own, []
-        for known in (self._kind, self._names, self._covered):
+        there = self.layers
+        for known in (self._own, self._kind, self._names):
             known.clear()
-        with quickly(self._all):
-            for layer in own:
-                if layer in self._all:
+        if there:
+            with quickly(self._all):
+                for layer in there:
                     self._all.remove(layer)
 
     def leave(self) -> Generator[None, None, None]:
         """Take all of ours out, one in each step."""
         for layer in self.layers:
-            remove(self._all, layer)
-            yield
+            if layer in self._all:
+                yield from Change.removing(self._all, layer).steps()
+                yield
 
     def name_of(self, layer: Layer) -> str:
         """Give the name that a layer was put in with."""

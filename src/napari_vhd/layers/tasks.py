@@ -33,6 +33,7 @@ class Tasks:
         self._pool = None if dispatch is None else ThreadPoolExecutor(_THREADS, "napari-vhd-layers")
         self._number: dict[str, int] = {}
         self._timers: dict[str, Timer] = {}
+        self._steps: list[Generator[None, None, None]] = []
         self._closed = False
 
     @property
@@ -103,6 +104,7 @@ class Tasks:
         number = self.forget(topic)
 
         def turn() -> None:
+            self._steps.remove(steps)
             if not self._waits(topic, number):
                 steps.close()
                 return
@@ -114,9 +116,16 @@ class Tasks:
                 # Whatever it is, there is somebody who can show it.
                 self._failed(error)
             else:
-                self.soon(turn)
+                wait()
 
-        self.soon(turn)
+        def wait() -> None:
+            if self._closed:
+                steps.close()
+                return
+            self._steps.append(steps)
+            self.soon(turn)
+
+        wait()
 
     def later(self, topic: str, seconds: float, function: Callable[[], None]) -> None:
         """Call a function once nothing was asked about the topic for a while."""
@@ -137,9 +146,11 @@ class Tasks:
         timer.start()
 
     def close(self) -> None:
-        """Wait for nothing any longer."""
+        """Wait for nothing any longer; steps that have begun are closed."""
         self._closed = True
         self._number.clear()
+        while self._steps:
+            self._steps.pop().close()
         for timer in self._timers.values():
             timer.cancel()
         if self._pool is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -278,24 +279,38 @@ class ViewVerbs:
                 return
             window.make(codes, self._hidden, self.frame_, f"paint {self._coloring.title}")
             self._paint = window
-            self._stack.add(window.layer, PAINT)
-            self.tasks.in_turns("brushes", self._stack.uncover(window.layer), lambda: None)
-            set_visible(cells.fills.layer, False)
-            self.layers_changed.emit()
-            if then is not None:
-                then(window.layer)
+            self.tasks.soon(partial(self._put_paint, window, cells, then))
 
         self.tasks.ask("paint", lambda: PaintWindow(cells.raster, codes, box), make)
+
+    def _put_paint(
+        self, window: PaintWindow, cells: CellsLayers, then: Callable[[Labels], None] | None
+    ) -> None:
+        if self._paint is not window:
+            return
+        drawn = None if then is None else partial(then, window.layer)
+        self._stack.add(window.layer, PAINT, drawn)
+        set_visible(cells.fills.layer, False)
+        self.layers_changed.emit()
 
     def end_paint(self) -> None:
         """Take the paint window away, also one that is still being read."""
         self.tasks.forget("paint")
         paint, self._paint = self._paint, None
         if paint is not None:
+            self.tasks.soon(self._unpainted)
             self._stack.remove(paint.layer)
-            if self._coloring.kind == "categorical":
-                set_visible(self.cells[self._coloring.boundaries].fills.layer, True)
             self.layers_changed.emit()
+
+    def _unpainted(self) -> None:
+        """Show the labels again where nobody paints them."""
+        boundaries = self._coloring.boundaries
+        if (
+            self._paint is None
+            and self._coloring.kind == "categorical"
+            and boundaries in self.cells
+        ):
+            set_visible(self.cells[boundaries].fills.layer, True)
 
     @property
     def painting(self) -> PaintWindow | None:

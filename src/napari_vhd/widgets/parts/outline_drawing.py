@@ -8,7 +8,7 @@ import shapely
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_vhd.layers.removal import remove
+from napari_vhd.layers.changing import put, take
 
 from .ears import Ears
 
@@ -83,12 +83,15 @@ class OutlineDrawing(QObject):
         )
         self._before = viewer.layers.selection.active
         self._scene, self._layer = scene, layer
-        viewer.add_layer(layer)
-        viewer.layers.selection.active = layer
-        layer.mode = MODES[how]
         layer.bind_key("Escape", self._on_escape, overwrite=True)
         self._ears.listen(layer.events.data, self._on_data)
         self._ears.listen(viewer.layers.events.removed, self._on_removed)
+
+        def begin() -> None:
+            viewer.layers.selection.active = layer
+            layer.mode = MODES[how]
+
+        put(viewer.layers, layer, scene.tasks, begin)
 
     def cancel(self) -> None:
         """Take the layer away; nothing is drawn."""
@@ -98,7 +101,7 @@ class OutlineDrawing(QObject):
         self._ears.let_go()
         self._layer = self._scene = None
         layers = scene.viewer.layers
-        remove(layers, layer)
+        take(layers, layer, scene.tasks)
         if self._before in layers:
             layers.selection.active = self._before
         self._before = None

@@ -159,7 +159,8 @@ class RefinePanel(QWidget):
         if scene is None:
             return
         self.proposal = proposal
-        self.shown = ProposalLayer(scene.viewer, proposal, scene.session.um_per_px)
+        um_per_px = scene.session.um_per_px
+        self.shown = ProposalLayer(scene.viewer, proposal, um_per_px, scene.tasks)
         for box in (self.old, self.new):
             box.setChecked(True)
         kept = f" {len(proposal.kept)} without a nucleus stay." if proposal.kept else ""

@@ -67,7 +67,7 @@ class VertexMode(QObject):
         outlines = session.outlines(boundaries)
         self._before = scene.viewer.layers.selection.active
         self._scene = scene
-        self._edit = EditLayer(scene.viewer, outlines, ids, session.um_per_px)
+        self._edit = EditLayer(scene.viewer, outlines, ids, session.um_per_px, scene.tasks)
         layer = self._edit.layer
         layer.bind_key("Enter", self._on_enter, overwrite=True)
         layer.bind_key("Escape", self._on_escape, overwrite=True)

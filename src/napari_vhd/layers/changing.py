@@ -1,0 +1,144 @@
+"""Layers put into a viewer's list and taken out, which napari's window follows in turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from contextlib import ExitStack
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .batch import quickly
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from napari.layers import Layer
+
+    from .tasks import Tasks
+
+_CANVAS = ("QtViewer", "_on_add_layer_change")
+_CONTROLS = {("QtLayerControlsContainer", "_add"), ("QtLayerControlsContainer", "_remove")}
+
+
+class Change:
+    """What napari's window has yet to do about a layer that came or went.
+
+    napari makes what draws a layer, puts it in order among the others and makes a panel of
+    controls in one call, which stops a window for a twentieth of a second and more. Here each is a
+    step of its own; all are done at once as soon as a layer is chosen or taken out, which needs
+    them.
+
+    Parameters
+    ----------
+    layers
+        The viewer's list.
+    """
+
+    def __init__(self, layers: Any) -> None:
+        self._layers = layers
+        self._needing = (layers.events.removing, layers.selection.events.changed)
+        self._left: deque[Callable[[], Any]] = deque()
+
+    @classmethod
+    def inserting(cls, layers: Any, place: int, layer: Layer) -> Change:
+        """Put a layer in.
+
+        What its tools draw over it is made when such a tool is first taken: for a Labels layer
+        that is half of all.
+        """
+        # napari makes overlays when they are first visible, and has no public way to them.
+        for overlay in layer._overlays.values():  # noqa: SLF001
+            if "enabled" in overlay.events.signals:
+                overlay.visible = overlay.enabled
+                overlay.events.enabled.connect_setattr(overlay, "visible", maxargs=1)
+        change, selection = cls(layers), layers.selection
+        active = selection.active
+        # A layer that is made on the way must not take the tool out of a hand; nor need napari
+        # take it away and give it back, which is a third of what adding a layer costs.
+        with selection.events.blocker_all(), change._holding(layers.events.inserted):
+            layers.insert(place, layer)
+            selection.active = active
+        for emitter in change._needing:
+            emitter.connect(change.finish, position="first")
+        return change
+
+    @classmethod
+    def removing(cls, layers: Any, layer: Layer) -> Change:
+        """Take a layer out."""
+        change = cls(layers)
+        layers.events.begin_batch()
+        change._left.append(change._order)
+        with change._holding(layers.events.removed):
+            layers.remove(layer)
+        return change
+
+    def soon(self, tasks: Tasks, topic: str, then: Callable[[], None]) -> None:
+        """Have the window do it in turns; `then` is called after the last."""
+        steps = self.steps()
+        # What has begun is finished also where the rest is dropped.
+        next(steps, None)
+        tasks.in_turns(topic, steps, then)
+
+    def steps(self) -> Generator[None, None, None]:
+        """Have the window do it, one thing in each step."""
+        try:
+            while self._left:
+                yield
+                if self._left:
+                    self._left.popleft()()
+        finally:
+            self.finish()
+
+    def finish(self, _event: Any = None) -> None:
+        """Have the window do it now."""
+        for emitter in self._needing:
+            emitter.disconnect(self.finish)
+        while self._left:
+            self._left.popleft()()
+
+    def _holding(self, emitter: Any) -> ExitStack:
+        """Keep what the window does when something is emitted for later."""
+        held = ExitStack()
+        for callback in emitter.callbacks:
+            if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
+                name = (type(owner).__name__, callback[1])
+                if name == _CANVAS or name in _CONTROLS:
+                    follow = getattr(owner, callback[1])
+                    held.enter_context(emitter.blocker(follow))
+                    keep = partial(self._keep, follow, is_canvas=name == _CANVAS)
+                    emitter.connect(keep, position="first")
+                    held.callback(emitter.disconnect, keep)
+        return held
+
+    def _keep(self, follow: Callable[[Any], Any], event: Any, *, is_canvas: bool) -> None:
+        if is_canvas:
+            self._left.appendleft(self._order)
+            self._left.appendleft(partial(self._draw, follow, event))
+        else:
+            self._left.append(partial(follow, event))
+
+    def _draw(self, follow: Callable[[Any], Any], event: Any) -> None:
+        """Have the canvas make what draws a layer, not yet in order among the others."""
+        self._layers.events.begin_batch()
+        follow(event)
+
+    def _order(self) -> None:
+        """Have the canvas put its layers in order."""
+        with quickly(self._layers):
+            pass
+
+
+def put(layers: Any, layer: Layer, tasks: Tasks, then: Callable[[], None]) -> None:
+    """Put a layer on top, for a tool; `then` is called when it is drawn, if it is still there."""
+
+    def drawn() -> None:
+        if layer in layers:
+            then()
+
+    Change.inserting(layers, len(layers), layer).soon(tasks, layer.name, drawn)
+
+
+def take(layers: Any, layer: Layer, tasks: Tasks) -> None:
+    """Take a layer out, if it is still there."""
+    if layer in layers:
+        Change.removing(layers, layer).soon(tasks, layer.name, lambda: None)

@@ -1,0 +1,201 @@
+"""Layers that come and go in a real window, which follows in turns."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from napari.layers import Image, Labels, Shapes
+
+from napari_vhd.layers.changing import Change, put, take
+from napari_vhd.layers.tasks import Tasks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari.viewer import Viewer
+
+    Waiting = deque[Callable[[], None]]
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
+    made = make_napari_viewer()
+    made.add_image(np.zeros((8, 8)), name="tissue")
+    return made
+
+
+@pytest.fixture
+def waiting() -> Waiting:
+    return deque()
+
+
+@pytest.fixture
+def tasks(waiting: Waiting) -> Tasks:
+    """Tasks whose turns a test takes itself."""
+
+    def fail(error: Exception) -> None:
+        raise error
+
+    return Tasks(waiting.append, fail)
+
+
+def take_turns(waiting: Waiting) -> int:
+    """Take all turns; how many there were."""
+    number = 0
+    while waiting:
+        waiting.popleft()()
+        number += 1
+    return number
+
+
+def drawn(viewer: Viewer) -> set[str]:
+    """The names of the layers that the canvas draws."""
+    return {layer.name for layer in viewer.window._qt_viewer.canvas.layer_to_visual}
+
+
+def controlled(viewer: Viewer) -> set[str]:
+    """The names of the layers that have controls."""
+    return {layer.name for layer in viewer.window._qt_viewer.controls.widgets}
+
+
+def names(viewer: Viewer) -> set[str]:
+    return {layer.name for layer in viewer.layers}
+
+
+def is_followed(viewer: Viewer) -> bool:
+    """Whether the window has all layers, in order, and no other, and still draws anew."""
+    canvas = viewer.window._qt_viewer.canvas
+    order = [canvas.layer_to_visual[layer].order for layer in viewer.layers]
+    return (
+        drawn(viewer) == controlled(viewer) == names(viewer)
+        and order == list(range(len(viewer.layers)))
+        and not canvas._pause_scene_graph
+    )
+
+
+def test_a_layer_is_drawn_and_controlled_in_turns(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    told: list[bool] = []
+    layer = Image(np.ones((8, 8)), name="new")
+    put(viewer.layers, layer, tasks, lambda: told.append(True))
+    assert "new" in names(viewer)
+    assert "new" not in drawn(viewer) | controlled(viewer)
+    waiting.popleft()()
+    assert "new" in drawn(viewer)
+    assert "new" not in controlled(viewer)
+    assert take_turns(waiting) >= 2
+    assert is_followed(viewer)
+    assert told == [True]
+    take(viewer.layers, layer, tasks)
+    assert "new" not in names(viewer)
+    take_turns(waiting)
+    assert is_followed(viewer)
+
+
+def test_a_layer_that_is_chosen_before_has_its_controls(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    layer = Labels(np.ones((8, 8), dtype=int), name="new")
+    put(viewer.layers, layer, tasks, lambda: None)
+    viewer.layers.selection.active = layer
+    controls = viewer.window._qt_viewer.controls
+    assert controls.currentWidget() is controls.widgets[layer]
+    assert is_followed(viewer)
+    take_turns(waiting)
+    assert is_followed(viewer)
+
+
+def test_a_layer_that_is_taken_out_before_it_was_drawn(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    told: list[bool] = []
+    layer = Shapes(name="new")
+    put(viewer.layers, layer, tasks, lambda: told.append(True))
+    viewer.layers.remove(layer)
+    take_turns(waiting)
+    assert is_followed(viewer)
+    assert not told
+
+
+def test_layers_of_others_come_go_and_move_meanwhile(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    put(viewer.layers, Image(np.ones((8, 8)), name="first"), tasks, lambda: None)
+    waiting.popleft()()
+    viewer.add_points([[1, 1]], name="theirs")
+    put(viewer.layers, Labels(np.ones((8, 8), dtype=int), name="second"), tasks, lambda: None)
+    viewer.layers.move(0, 3)
+    waiting.popleft()()
+    viewer.layers.remove("tissue")
+    take_turns(waiting)
+    assert names(viewer) == {"first", "theirs", "second"}
+    assert is_followed(viewer)
+
+
+def test_what_has_begun_is_finished_where_nobody_waits_any_more(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    tasks.close()
+    take_turns(waiting)
+    assert is_followed(viewer)
+
+
+def test_a_layer_that_somebody_adds_when_one_comes_is_drawn(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    def add_another(event: Any) -> None:
+        if event.value.name == "new":
+            viewer.add_image(np.zeros((8, 8)), name="another")
+
+    viewer.layers.events.inserted.connect(add_another)
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    take_turns(waiting)
+    assert names(viewer) == {"tissue", "new", "another"}
+    assert is_followed(viewer)
+
+
+def test_the_tool_and_the_chosen_layer_stay(viewer: Viewer, tasks: Tasks, waiting: Waiting) -> None:
+    tissue = viewer.layers["tissue"]
+    viewer.layers.selection.active = tissue
+    tissue.mode = "transform"
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    take_turns(waiting)
+    assert viewer.layers.selection.active is tissue
+    assert tissue.mode == "transform"
+
+
+def test_tools_of_a_labels_layer_draw_when_they_are_taken(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    layer = Labels(np.zeros((32, 32), dtype=int), name="new")
+    put(viewer.layers, layer, tasks, lambda: None)
+    take_turns(waiting)
+    over = viewer.window._qt_viewer.canvas._layer_overlay_to_visual[layer]
+    assert not over
+    layer.mode = "polygon"
+    polygon = layer._overlays["polygon"]
+    polygon.points = [(2.0, 2.0), (2.0, 20.0), (20.0, 20.0)]
+    assert over[polygon].node.visible
+    polygon.add_polygon_to_labels(layer)
+    assert (np.asarray(layer.data) == layer.selected_label).sum() > 100
+    layer.mode = "pan_zoom"
+    assert not over[polygon].node.visible
+
+
+def test_a_viewer_without_a_window(waiting: Waiting) -> None:
+    from napari.components import ViewerModel
+
+    viewer, direct = ViewerModel(), Tasks(None, print)
+    told: list[bool] = []
+    layer = Image(np.ones((8, 8)), name="new")
+    put(viewer.layers, layer, direct, lambda: told.append(True))
+    assert told == [True]
+    assert list(viewer.layers) == [layer]
+    for _ in Change.removing(viewer.layers, layer).steps():
+        pass
+    assert not viewer.layers
