@@ -6,6 +6,7 @@ import queue
 import threading
 import time
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from pixels import codes, expected
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers import Scene, awaited, color_verbs, view_verbs
+from napari_vhd.layers import scene as scene_module
 from napari_vhd.layers.prepared import Prepared
 
 if TYPE_CHECKING:
@@ -265,6 +267,57 @@ def test_a_version_that_is_overtaken_leaves_no_layer(
     assert set(viewer.layers) == set(scene.layers)
     scene.close()
     assert len(viewer.layers) == 0
+
+
+@pytest.mark.parametrize("turns", [2, 3])
+def test_a_layer_that_is_made_for_a_column_when_new_results_are_shown_is_not_left_behind(
+    session: Session, turns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    before, cells = list(viewer.layers), scene.cells
+    read, go_on = held(monkeypatch, color_verbs, "read")
+    session.reload()
+    window.turn(lambda: len(set(before) - set(viewer.layers)) == len(before) - 2)
+    scene.color_by("Tumor_score")
+    assert read.wait(20)
+    for _ in range(turns):
+        window.waiting.get(timeout=20)()
+    go_on.set()
+    time.sleep(0.2)  # the column is handed over, its layer not begun
+    window.turn(lambda: scene.cells is not cells)
+    window.rest()
+    assert set(viewer.layers) == set(scene.layers)
+    assert not set(before) & set(viewer.layers)
+    assert scene.coloring.column is not None
+    scene.close()
+    assert len(viewer.layers) == 0
+
+
+def test_what_is_slow_and_can_wait_is_done_when_the_mouse_rests(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    window, viewer = _Window(), ViewerModel()
+    asked = threading.Event()
+    monkeypatch.setattr(scene_module, "look_through", asked.set)
+    monkeypatch.setattr(scene_module, "_IDLE_S", 0.4)
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    cells = scene.cells
+    session.reload()
+    window.turn(lambda: scene.cells is not cells)
+    end = time.monotonic() + 1.2
+    while time.monotonic() < end:
+        event = SimpleNamespace(position=(0.0, 0.0))
+        for follow in viewer.mouse_move_callbacks:
+            follow(viewer, event)
+        with suppress(queue.Empty):
+            window.waiting.get(timeout=0.05)()
+    assert not asked.is_set()
+    window.rest()
+    assert asked.wait(20)
+    scene.close()
 
 
 def test_what_was_looked_at_is_there_at_once_and_a_style_waits_for_its_cells(

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Coloring", "OutlineStyle", "Scene", "scene_of"]
 
+_IDLE_S = 2.0
 # Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.
 _SCENES: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
@@ -328,8 +329,17 @@ class Scene(Following):
         self._awaited.begin(making, state["outlines"])
         self.selection_changed.emit(())
         self.layers_changed.emit()
-        # The layers of the version before were there when this one was read.
-        self.tasks.ask("garbage", look_through, lambda _: None)
+        self.tasks.later("garbage", _IDLE_S, self._look_through)
+
+    def _look_through(self) -> None:
+        """Forget the layers of the version before, which were there when this one was read.
+
+        All waits for that, so it is done when nobody does anything.
+        """
+        if self._mouse is not None and self._mouse.rests_s < _IDLE_S and not self.tasks.is_direct:
+            self.tasks.later("garbage", _IDLE_S, self._look_through)
+        else:
+            self.tasks.ask("garbage", look_through, lambda _: None)
 
     # The view, kept
 
