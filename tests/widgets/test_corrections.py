@@ -345,3 +345,20 @@ def test_the_window_never_waits_for_a_correction(sat: Sitting) -> None:
     assert sat.label(cells[0]) == "Fibroblasts"
     assert watch.longest_ms < 50
     assert len(sat.history) == 3
+
+
+def test_where_there_are_no_labels_the_brush_says_what_to_do(sat: Sitting) -> None:
+    said: list[str] = []
+    sat.dock.deeds.refused.connect(said.append)
+    assert sat.dock.labels.palette_table.rows
+    sat.scene.color_by("probability", "stardist_boundaries")
+    sat.bot.waitUntil(lambda: not sat.dock.labels.column.current(), timeout=LONG)
+    sat.settle()
+    assert not sat.dock.labels.palette_table.rows
+    assert not sat.dock.labels.rename.isEnabled()
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    assert said == ["There is no column of labels; make a set of your own labels first."]
+    assert sat.dock.deeds.tool == PICK
+    assert not sat.dock.tools.buttons[BRUSH].isChecked()
+    sat.color()
+    assert sat.dock.labels.palette_table.rows

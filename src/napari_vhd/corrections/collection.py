@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """Let Python not look for garbage while a sample is read."""
+    """Let Python not look for garbage while a sample is read, or shown for the first time."""
     was = gc.isenabled()
     gc.disable()
     try:

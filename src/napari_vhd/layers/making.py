@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd import keys
+from napari_vhd.corrections.collection import no_collection
 
 from .background import Background
 from .camera import Camera
@@ -58,7 +59,9 @@ class Making:
     def steps(self, scene: Scene) -> Generator[None, None, None]:
         """Make the layers: the tissue, the coloured cells, outlines, regions."""
         try:
-            yield from self._steps(scene)
+            # The collector would look through all that was made so far, in the midst of a step.
+            with no_collection():
+                yield from self._steps(scene)
         except BaseException:
             # Also where the rest is not wanted any more.
             self.drop()

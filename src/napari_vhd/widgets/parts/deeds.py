@@ -29,6 +29,7 @@ _PAINTING = (
     "Paint over cells to label them; choose another label in the palette. napari's fill and picker "
     "work too; Esc leaves."
 )
+_NO_COLUMN = "There is no column of labels; make a set of your own labels first."
 _VERTICES = "Move vertices; Enter takes the outlines over, Esc leaves."
 
 
@@ -136,11 +137,15 @@ class Deeds(QObject):
             self.refused.emit(_too_few(tool.least, tool.most, number))
             self.tool_changed.emit(PICK)
             return
+        asked = self._asked()
+        if name == BRUSH and not asked.column:
+            self.refused.emit(_NO_COLUMN)
+            self.tool_changed.emit(PICK)
+            return
         if not tool.stays:
             self._do_at_once(name)
             return
         self._set_tool(name)
-        asked = self._asked()
         if name in _SHAPES:
             self._drawn_for = name
             self.drawing.start(scene, _SHAPES[name])
@@ -173,7 +178,7 @@ class Deeds(QObject):
         elif not scene.selection:
             self.refused.emit("No cell is selected; click one, draw a lasso, or take the brush.")
         elif not asked.column:
-            self.refused.emit("There is no column of labels; make a set of your own labels first.")
+            self.refused.emit(_NO_COLUMN)
         else:
             self.relabel(scene.selection, label, add)
 

@@ -175,6 +175,10 @@ class LabelPanel(QWidget):
             self._on_column(chosen)
         else:
             self.column.set_current(chosen)
+            if not chosen:
+                self._found = None
+                self.palette_table.set_rows(())
+                self.rename.setEnabled(False)
             self.refresh_labels()
         self.listed.emit()
 
