@@ -81,6 +81,15 @@ def test_numbers_are_an_image_with_limits_and_a_colour_map(scene: Scene) -> None
     assert scene.coloring.only == (0.5, 2.0)
 
 
+def test_limits_that_are_alike_leave_two_colours(scene: Scene) -> None:
+    scene.color_by("Tumor_score")
+    for limit in (0.5, 0.0, 12345.0):
+        scene.set_limits(limit, limit)
+        low, high = scene.cells[keys.PROSEG].numbers.layer.contrast_limits
+        assert low == limit
+        assert high == pytest.approx(limit, rel=1e-5, abs=1e-5)
+
+
 def test_a_gene_colours_the_cells(scene: Scene) -> None:
     gene = scene.session.genes()[0]
     scene.color_by(f"gene:{gene}")

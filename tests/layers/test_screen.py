@@ -170,6 +170,25 @@ def test_cells_on_the_screen_have_the_true_outlines_and_their_colours(
         scene.close()
 
 
+def test_a_sample_stays_flat(make_napari_viewer: Callable[..., Any], reviewed_run: Path) -> None:
+    viewer = make_napari_viewer()
+    viewer.dims.ndisplay = 3
+    with Session.open(reviewed_run, author="ab") as session:
+        scene = Scene(viewer, session)
+        assert viewer.dims.ndisplay == 2
+        said: list[str] = []
+        scene.failed.connect(lambda error: said.append(str(error)))
+        viewer.dims.ndisplay = 3
+        assert viewer.dims.ndisplay == 2
+        assert said == [f"{session.sample_id}: a slide is flat; it is not shown in 3D."]
+        scene.compare("side")
+        scene.show_shapes(keys.PROSEG, True)
+        assert scene.cells[keys.PROSEG].shapes.layer.nshapes
+        scene.close()
+        viewer.dims.ndisplay = 3
+        assert viewer.dims.ndisplay == 3
+
+
 def test_the_mouse_chooses_cells_and_tells_what_is_under_it(
     make_napari_viewer: Callable[..., Any], reviewed_run: Path
 ) -> None:

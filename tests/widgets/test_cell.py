@@ -115,6 +115,20 @@ def test_a_lasso_selects_the_cells_inside(shown: Window) -> None:
     assert not any("draw" in layer.name for layer in shown.viewer.layers)
 
 
+def test_a_click_with_the_lasso_is_no_lasso_yet(shown: Window) -> None:
+    before = shown.scene.selection
+    shown.click(shown.dock.lasso)
+    layer = shown.dock.drawing.layer
+    shown.bot.waitUntil(lambda: shown.viewer.layers.selection.active is layer)
+    # The second ends it, without an area; the third begins another before anything was looked at.
+    for _ in range(3):
+        mouse.click(layer, (40.0, 40.0))
+    shown.settle()
+    assert shown.dock.drawing.layer is layer
+    assert shown.scene.selection == before
+    shown.click(shown.dock.lasso)
+
+
 def test_escape_leaves_the_lasso(shown: Window) -> None:
     shown.click(shown.dock.lasso)
     layer = shown.dock.drawing.layer

@@ -24,7 +24,7 @@ class Camera:
     """
 
     def __init__(self, viewer: Any, frame: Frame) -> None:
-        self._canvas = viewer.canvas
+        self._canvas, self._dims = viewer.canvas, viewer.dims
         self._camera = viewer.scene.camera
         self._frame = frame
 
@@ -49,6 +49,16 @@ class Camera:
         (x, y), zoom = self.center, max(self.zoom, 1e-9)
         half_width, half_height = width / zoom / 2, height / zoom / 2
         return x - half_width, y - half_height, x + half_width, y + half_height
+
+    def flatten(self) -> bool:
+        """See two dimensions; whether there were three.
+
+        napari cannot take in a hidden picture, or shapes where there were none, while it shows
+        three.
+        """
+        was = self._dims.ndisplay
+        self._dims.ndisplay = 2
+        return bool(was != 2)
 
     def go_to(self, x: float, y: float, zoom: float | None = None) -> None:
         """Look at a place, closer or farther if asked to."""

@@ -58,6 +58,7 @@ class Making:
 
     def steps(self, scene: Scene) -> Generator[None, None, None]:
         """Make the layers: the tissue, the coloured cells, outlines, regions."""
+        self.camera.flatten()
         try:
             # The collector would look through all that was made so far, in the midst of a step.
             with no_collection():

@@ -11,6 +11,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_vhd.corrections.collection import look_through
+from napari_vhd.exceptions import BadInputError
 
 from .awaited import Awaited
 from .coloring import Coloring
@@ -209,6 +210,15 @@ class Scene(Following):
     def _on_active(self, event: Any) -> None:
         self.metadata.on_active(event)
 
+    def _on_dimensions(self, event: Any) -> None:
+        def flatten() -> None:
+            if self.camera.flatten():
+                said = f"{self.session.sample_id}: a slide is flat; it is not shown in 3D."
+                self.failed.emit(BadInputError(said))
+
+        if event.value != 2:
+            self.tasks.soon(flatten)
+
     def _connect(self) -> None:
         session = self.session
         session.cells_changed.connect(self._on_cells_changed)
@@ -218,6 +228,7 @@ class Scene(Following):
         for name in ("center", "zoom"):
             getattr(self.camera.changed, name).connect(self._on_camera)
         self.viewer.layers.selection.events.active.connect(self._on_active)
+        self.viewer.dims.events.ndisplay.connect(self._on_dimensions)
 
     # What there is
 
@@ -372,6 +383,7 @@ class Scene(Following):
             for name in ("center", "zoom"):
                 getattr(self.camera.changed, name).disconnect(self._on_camera)
             viewer.layers.selection.events.active.disconnect(self._on_active)
+            viewer.dims.events.ndisplay.disconnect(self._on_dimensions)
             self._mouse.close(viewer)
             self._stack.clear()
             if _SCENES.get(viewer) is self:

@@ -134,9 +134,13 @@ class ValueLayer:
 
     def set_limits(self, limits: Limits) -> None:
         """Set the values at the ends of the colour bar."""
-        low, high = self.layer.contrast_limits_range
-        self.layer.contrast_limits_range = (min(low, limits[0]), max(high, limits[1]))
-        self.layer.contrast_limits = limits
+        least, most = self.layer.contrast_limits_range
+        low, high = limits
+        if not low < high:
+            # Two colours only: napari wants a distance, however small.
+            high = low + 1e-6 * max(abs(low), 1.0)
+        self.layer.contrast_limits_range = (min(least, low), max(most, high))
+        self.layer.contrast_limits = (low, high)
 
     def refresh(self) -> None:
         """Read the pixels in view again."""

@@ -52,6 +52,7 @@ class OutlineDrawing(QObject):
         super().__init__(parent)
         self._scene: Scene | None = None
         self._layer: Shapes | None = None
+        self._is_line = False
         self._before: Any = None
         self._ears = Ears()
         self.destroyed.connect(self._ears.let_go)
@@ -82,7 +83,7 @@ class OutlineDrawing(QObject):
             **place,
         )
         self._before = viewer.layers.selection.active
-        self._scene, self._layer = scene, layer
+        self._scene, self._layer, self._is_line = scene, layer, how == LINE
         layer.bind_key("Escape", self._on_escape, overwrite=True)
         self._ears.listen(layer.events.data, self._on_data)
         self._ears.listen(viewer.layers.events.removed, self._on_removed)
@@ -124,7 +125,9 @@ class OutlineDrawing(QObject):
         if layer is None or scene is None or not layer.nshapes:
             return  # a click that was no polygon: still drawing
         corners, shape = scene.to_px(layer, layer.data[-1]), layer.shape_type[-1]
-        if shape == "path":
+        if (shape == "path") != self._is_line:
+            return  # the next one has been begun already: until it is closed it is a path
+        if self._is_line:
             self.cancel()
             self.drawn.emit(shapely.LineString(corners))
             return
