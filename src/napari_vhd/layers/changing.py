@@ -68,8 +68,12 @@ class Change:
         change = cls(layers)
         layers.events.begin_batch()
         change._left.append(change._order)
-        with change._holding(layers.events.removed):
-            layers.remove(layer)
+        try:
+            with change._holding(layers.events.removed):
+                layers.remove(layer)
+        except BaseException:
+            change.finish()
+            raise
         return change
 
     def soon(self, tasks: Tasks, topic: str, then: Callable[[], None]) -> None:

@@ -125,8 +125,8 @@ class OutlineDrawing(QObject):
         if layer is None or scene is None or not layer.nshapes:
             return  # a click that was no polygon: still drawing
         corners, shape = scene.to_px(layer, layer.data[-1]), layer.shape_type[-1]
-        if (shape == "path") != self._is_line:
-            return  # the next one has been begun already: until it is closed it is a path
+        if (shape == "path") != self._is_line or len(corners) < (2 if self._is_line else 3):
+            return  # the next one has been begun already: a path until it is closed
         if self._is_line:
             self.cancel()
             self.drawn.emit(shapely.LineString(corners))
