@@ -362,3 +362,19 @@ def test_where_there_are_no_labels_the_brush_says_what_to_do(sat: Sitting) -> No
     assert not sat.dock.tools.buttons[BRUSH].isChecked()
     sat.color()
     assert sat.dock.labels.palette_table.rows
+
+
+def test_the_brush_says_where_to_go_when_nothing_is_in_view(sat: Sitting) -> None:
+    said: list[str] = []
+    sat.dock.deeds.refused.connect(said.append)
+    camera = sat.viewer.scene.camera
+    before = camera.center
+    camera.center = (0.0, -1e5, -1e5)
+    sat.click(sat.dock.tools.buttons[BRUSH])
+    sat.settle()
+    assert len(said) == 1
+    assert "Nothing of the sample is in view" in said[0]
+    assert sat.dock.deeds.tool == PICK
+    assert sat.scene.painting is None
+    camera.center = before
+    assert brush(sat) in sat.viewer.layers

@@ -261,7 +261,8 @@ class ViewVerbs:
         Raises
         ------
         BadInputError
-            Where the cells are not coloured by a categorical column.
+            Where the cells are not coloured by a categorical column, or none of the sample is in
+            view.
         """
         if self._read is None or self._read.codes is None or self._coloring.computed:
             raise BadInputError(
@@ -271,6 +272,12 @@ class ViewVerbs:
         self.end_paint()
         codes, cells = self._read.codes, self.cells[self._coloring.boundaries]
         box, since = self.camera.box(), self.edits
+        xmin, ymin, xmax, ymax = cells.raster.box
+        if not (box[0] < xmax and xmin < box[2] and box[1] < ymax and ymin < box[3]):
+            raise BadInputError(
+                "Nothing of the sample is in view; go back to it (the house below the layers), and "
+                "paint there."
+            )
 
         def make(window: PaintWindow) -> None:
             if any(news.boundaries == cells.outlines.name for news in self.news_since(since)):
