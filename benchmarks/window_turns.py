@@ -72,7 +72,11 @@ def while_working(scene: Any) -> dict[str, list[float]]:
         "side by side": lambda: scene.compare("side"),
         "no longer": lambda: scene.compare("off"),
         "grow a cell": lambda: session.expand(cells[:1], 0.5),
+        "show new results": session.reloaded.emit,
     }
+    # When these are shown for the first time Qt makes the hidden canvas ready, in one of the turns.
+    session.reloaded.emit()
+    _turns_for(SETTLE_S)
     found: dict[str, list[float]] = {name: [] for name in deeds}
     for _ in range(2):
         for name, deed in deeds.items():
@@ -80,12 +84,6 @@ def while_working(scene: Any) -> dict[str, list[float]]:
                 deed()
                 _turns_for(SETTLE_S)
             found[name].append(round(turns.longest_ms, 1))
-    found["show new results"] = []
-    for _ in range(2):
-        with Turns() as turns:
-            session.reloaded.emit()
-            _turns_for(SETTLE_S)
-        found["show new results"].append(round(turns.longest_ms, 1))
     return found
 
 
