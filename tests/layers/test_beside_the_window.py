@@ -19,6 +19,7 @@ from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers import Scene, awaited, color_verbs, view_verbs
 from napari_vhd.layers import scene as scene_module
 from napari_vhd.layers.prepared import Prepared
+from napari_vhd.layers.raster import CellRaster
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -293,6 +294,33 @@ def test_a_layer_that_is_made_for_a_column_when_new_results_are_shown_is_not_lef
     assert scene.coloring.column is not None
     scene.close()
     assert len(viewer.layers) == 0
+
+
+def test_cells_that_are_drawn_late_are_dropped_where_others_are_shown(
+    session: Session, late: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late.set()
+    window, viewer = _Window(), ViewerModel()
+    prepare, go_on = CellRaster.prepare, threading.Event()
+
+    def slow(raster: CellRaster, first_view: bool = False) -> None:
+        prepare(raster, first_view=first_view)
+        assert first_view or go_on.wait(20)
+
+    monkeypatch.setattr(CellRaster, "prepare", slow)
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    cells = scene.cells
+    late.clear()
+    session.reload()
+    window.turn(lambda: scene.cells is not cells)
+    assert keys.STARDIST not in scene.cells
+    go_on.set()
+    window.rest()
+    late.set()
+    window.turn(lambda: not scene.awaited)
+    assert list(scene.cells) == [keys.PROSEG, keys.STARDIST]
+    scene.close()
 
 
 def test_what_is_slow_and_can_wait_is_done_when_the_mouse_rests(

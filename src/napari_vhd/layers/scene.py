@@ -202,10 +202,13 @@ class Scene(Following):
         raster = self.raster(name)
         if not self.tasks.is_direct:
             raster.waits = False
-            self.tasks.ask(f"raster {name}", raster.prepare, partial(self._on_drawn, name))
+            self.tasks.ask(f"raster {name}", raster.prepare, partial(self._on_drawn, name, raster))
 
-    def _on_drawn(self, boundaries: str, _nothing: Any) -> None:
-        self.cells[boundaries].refresh(outlines=True)
+    def _on_drawn(self, boundaries: str, raster: CellRaster, _nothing: Any) -> None:
+        cells = self.cells.get(boundaries)
+        # Others may be shown since, or these not yet anew.
+        if cells is not None and cells.raster is raster:
+            cells.refresh(outlines=True)
 
     def _on_active(self, event: Any) -> None:
         self.metadata.on_active(event)
