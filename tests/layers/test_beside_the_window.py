@@ -66,6 +66,14 @@ def held(
     return read, go_on
 
 
+def shown(session: Session) -> tuple[_Window, ViewerModel, Scene]:
+    """A sample in a viewer, all its segmentations there."""
+    window, viewer = _Window(), ViewerModel()
+    scene = Scene(viewer, session, dispatch=window)
+    window.turn(lambda: not scene.awaited)
+    return window, viewer, scene
+
+
 def test_with_a_window_slow_reading_happens_beside_it_and_late_results_are_dropped(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -238,9 +246,7 @@ def test_a_segmentation_that_cannot_be_read_is_told_and_the_first_is_shown(
 def test_a_version_that_is_overtaken_leaves_no_layer(
     session: Session, left: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window, viewer = _Window(), ViewerModel()
-    scene = Scene(viewer, session, dispatch=window)
-    window.turn(lambda: not scene.awaited)
+    window, viewer, scene = shown(session)
     names = sorted(layer.name for layer in viewer.layers)
     cells, before = scene.cells, list(viewer.layers)
     session.reload()
@@ -274,9 +280,7 @@ def test_a_version_that_is_overtaken_leaves_no_layer(
 def test_a_layer_that_is_made_for_a_column_when_new_results_are_shown_is_not_left_behind(
     session: Session, turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window, viewer = _Window(), ViewerModel()
-    scene = Scene(viewer, session, dispatch=window)
-    window.turn(lambda: not scene.awaited)
+    window, viewer, scene = shown(session)
     before, cells = list(viewer.layers), scene.cells
     read, go_on = held(monkeypatch, color_verbs, "read")
     session.reload()
@@ -300,7 +304,6 @@ def test_cells_that_are_drawn_late_are_dropped_where_others_are_shown(
     session: Session, late: threading.Event, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     late.set()
-    window, viewer = _Window(), ViewerModel()
     prepare, go_on = CellRaster.prepare, threading.Event()
 
     def slow(raster: CellRaster, first_view: bool = False) -> None:
@@ -308,8 +311,7 @@ def test_cells_that_are_drawn_late_are_dropped_where_others_are_shown(
         assert first_view or go_on.wait(20)
 
     monkeypatch.setattr(CellRaster, "prepare", slow)
-    scene = Scene(viewer, session, dispatch=window)
-    window.turn(lambda: not scene.awaited)
+    window, _viewer, scene = shown(session)
     cells = scene.cells
     late.clear()
     session.reload()
@@ -326,12 +328,10 @@ def test_cells_that_are_drawn_late_are_dropped_where_others_are_shown(
 def test_what_is_slow_and_can_wait_is_done_when_the_mouse_rests(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    window, viewer = _Window(), ViewerModel()
     asked = threading.Event()
     monkeypatch.setattr(scene_module, "look_through", asked.set)
     monkeypatch.setattr(scene_module, "_IDLE_S", 0.4)
-    scene = Scene(viewer, session, dispatch=window)
-    window.turn(lambda: not scene.awaited)
+    window, viewer, scene = shown(session)
     cells = scene.cells
     session.reload()
     window.turn(lambda: scene.cells is not cells)
@@ -352,19 +352,17 @@ def test_what_was_looked_at_is_there_at_once_and_a_style_waits_for_its_cells(
     session: Session, late: threading.Event
 ) -> None:
     late.set()
-    window, viewer = _Window(), ViewerModel()
-    scene = Scene(viewer, session, dispatch=window)
-    window.turn(lambda: not scene.awaited)
+    window, viewer, scene = shown(session)
     scene.set_outline_style(keys.STARDIST, "#FF0000", 0.4)
     hidden = scene.view_state()
     scene.show_outlines(keys.STARDIST, True)
-    shown = scene.view_state()
+    looked_at = scene.view_state()
     scene.close()
 
     late.clear()
-    scene = Scene(viewer, session, dispatch=window, view=shown)
+    scene = Scene(viewer, session, dispatch=window, view=looked_at)
     assert list(scene.cells) == [keys.PROSEG, keys.STARDIST]
-    assert scene.view_state()["outlines"] == shown["outlines"]
+    assert scene.view_state()["outlines"] == looked_at["outlines"]
     scene.close()
     scene = Scene(viewer, session, dispatch=window, view=hidden)
     assert list(scene.cells) == [keys.PROSEG]

@@ -11,7 +11,6 @@ import numpy as np
 from psygnal import Signal
 
 from napari_vhd.corrections.collection import look_through
-from napari_vhd.exceptions import BadInputError
 
 from .awaited import Awaited
 from .coloring import Coloring
@@ -212,15 +211,6 @@ class Scene(Following):
 
     def _on_active(self, event: Any) -> None:
         self.metadata.on_active(event)
-
-    def _on_dimensions(self, event: Any) -> None:
-        def flatten() -> None:
-            if self.camera.flatten():
-                said = f"{self.session.sample_id}: a slide is flat; it is not shown in 3D."
-                self.failed.emit(BadInputError(said))
-
-        if event.value != 2:
-            self.tasks.soon(flatten)
 
     def _connect(self) -> None:
         session = self.session

@@ -62,6 +62,7 @@ class ViewVerbs:
     background: Background
     comparison: Comparison
     selection_changed: Any
+    failed: Any
     layers_changed: Any
     _stack: Stack
     _coloring: Coloring
@@ -183,6 +184,17 @@ class ViewVerbs:
             self.tasks.later("region edges", REST_S, self._fit_regions)
         if any(c.shapes.layer.visible and not c.shapes.whole for c in self.cells.values()):
             self.tasks.later("shapes", REST_S, self._update_shapes)
+
+    def _on_dimensions(self, event: Any) -> None:
+        """Leave three dimensions again."""
+
+        def flatten() -> None:
+            if self.camera.flatten():
+                said = f"{self.session.sample_id}: a slide is flat; it is not shown in 3D."
+                self.failed.emit(BadInputError(said))
+
+        if event.value != 2:
+            self.tasks.soon(flatten)
 
     # Bins and pictures
 
@@ -311,13 +323,9 @@ class ViewVerbs:
 
     def _unpainted(self) -> None:
         """Show the labels again where nobody paints them."""
-        boundaries = self._coloring.boundaries
-        if (
-            self._paint is None
-            and self._coloring.kind == "categorical"
-            and boundaries in self.cells
-        ):
-            set_visible(self.cells[boundaries].fills.layer, True)
+        cells = self.cells.get(self._coloring.boundaries)
+        if self._paint is None and self._coloring.kind == "categorical" and cells is not None:
+            set_visible(cells.fills.layer, True)
 
     @property
     def painting(self) -> PaintWindow | None:
