@@ -127,6 +127,9 @@ def test_outlines_over_each_other_and_side_by_side(shown: Window) -> None:
     assert all(layer.visible for layer in lines.values())
     layers, grid = shown.viewer.layers, shown.viewer.canvas.grid
     names = [layer.name for layer in layers]
+    # What somebody chose for a grid of their own.
+    grid.shape, grid.stride = (-1, 3), 2
+    chosen = grid.model_dump()
     shown.click(shown.dock.modes["side"])
     # Layers come one by one, and none is seen before the view is split.
     shown.bot.waitUntil(lambda: len(layers) == len(names) + 1, timeout=LONG)
@@ -139,7 +142,7 @@ def test_outlines_over_each_other_and_side_by_side(shown: Window) -> None:
     assert list(layers)[-2:] == copies
     assert grid.stride == len(names)
     shown.click(shown.dock.modes["off"])
-    assert not grid.enabled
+    assert grid.model_dump() == chosen
     assert not any(layer.visible for layer in copies)
     shown.bot.waitUntil(lambda: [layer.name for layer in layers] == names, timeout=LONG)
     assert {name: layer.visible for name, layer in lines.items()} == before
@@ -148,4 +151,4 @@ def test_outlines_over_each_other_and_side_by_side(shown: Window) -> None:
     shown.click(shown.dock.modes["off"])
     shown.settle()
     assert [layer.name for layer in layers] == names
-    assert not grid.enabled
+    assert grid.model_dump() == chosen

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .batch import quickly
+from .controls import Controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -16,17 +17,18 @@ if TYPE_CHECKING:
 
     from .tasks import Tasks
 
-_CANVAS = ("QtViewer", "_on_add_layer_change")
-_CONTROLS = {("QtLayerControlsContainer", "_add"), ("QtLayerControlsContainer", "_remove")}
+_DRAW = ("QtViewer", "_on_add_layer_change")
+_ADD_CONTROLS = ("QtLayerControlsContainer", "_add")
+_REMOVE_CONTROLS = ("QtLayerControlsContainer", "_remove")
 
 
 class Change:
     """What napari's window has yet to do about a layer that came or went.
 
     napari makes what draws a layer, puts it in order among the others and makes a panel of
-    controls in one call, which stops a window for a twentieth of a second and more. Here each is a
-    step of its own; all are done at once as soon as a layer is chosen or taken out, which needs
-    them.
+    controls in one call, which stops a window for a twentieth of a second and more. Here the first
+    two are steps of their own, done at once as soon as a layer is taken out, which needs them;
+    controls are made when they are first shown.
 
     Parameters
     ----------
@@ -36,7 +38,6 @@ class Change:
 
     def __init__(self, layers: Any) -> None:
         self._layers = layers
-        self._needing = (layers.events.removing, layers.selection.events.changed)
         self._left: deque[Callable[[], Any]] = deque()
 
     @classmethod
@@ -58,8 +59,7 @@ class Change:
         with selection.events.blocker_all(), change._holding(layers.events.inserted):
             layers.insert(place, layer)
             selection.active = active
-        for emitter in change._needing:
-            emitter.connect(change.finish, position="first")
+        layers.events.removing.connect(change.finish, position="first")
         return change
 
     @classmethod
@@ -95,31 +95,33 @@ class Change:
 
     def finish(self, _event: Any = None) -> None:
         """Have the window do it now."""
-        for emitter in self._needing:
-            emitter.disconnect(self.finish)
+        self._layers.events.removing.disconnect(self.finish)
         while self._left:
             self._left.popleft()()
 
     def _holding(self, emitter: Any) -> ExitStack:
         """Keep what the window does when something is emitted for later."""
         held = ExitStack()
+        keeping = {_DRAW: self._draw_later, _REMOVE_CONTROLS: self._later}
         for callback in emitter.callbacks:
             if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
-                name = (type(owner).__name__, callback[1])
-                if name == _CANVAS or name in _CONTROLS:
-                    follow = getattr(owner, callback[1])
+                name, follow = (type(owner).__name__, callback[1]), getattr(owner, callback[1])
+                if name == _ADD_CONTROLS:
+                    Controls.come_when_asked_for(owner)
                     held.enter_context(emitter.blocker(follow))
-                    keep = partial(self._keep, follow, is_canvas=name == _CANVAS)
+                elif name in keeping:
+                    held.enter_context(emitter.blocker(follow))
+                    keep = partial(keeping[name], follow)
                     emitter.connect(keep, position="first")
                     held.callback(emitter.disconnect, keep)
         return held
 
-    def _keep(self, follow: Callable[[Any], Any], event: Any, *, is_canvas: bool) -> None:
-        if is_canvas:
-            self._left.appendleft(self._order)
-            self._left.appendleft(partial(self._draw, follow, event))
-        else:
-            self._left.append(partial(follow, event))
+    def _later(self, follow: Callable[[Any], Any], event: Any) -> None:
+        self._left.append(partial(follow, event))
+
+    def _draw_later(self, follow: Callable[[Any], Any], event: Any) -> None:
+        self._left.append(partial(self._draw, follow, event))
+        self._left.append(self._order)
 
     def _draw(self, follow: Callable[[Any], Any], event: Any) -> None:
         """Have the canvas make what draws a layer, not yet in order among the others."""

@@ -44,6 +44,7 @@ class Comparison:
         self._before: dict[str, bool] = {}
         self._copies = Stack(scene.viewer.layers, scene.tasks)
         self._copied: OutlineLayer | None = None
+        self._grid: dict[str, Any] = {}
 
     def show(self, mode: str, first: str | None = None, second: str | None = None) -> None:
         """Compare in one of `MODES`; None: the first two segmentations.
@@ -75,6 +76,7 @@ class Comparison:
         both = {first, second} if mode == "outlines" else {first}
         _show(scene, {name: name in both for name in scene.cells})
         if mode == "side":
+            self._grid = scene.viewer.canvas.grid.model_dump()
             scene.tasks.in_turns("side", self._beside(scene, second), lambda: None)
         scene.layers_changed.emit()
 
@@ -102,7 +104,7 @@ class Comparison:
             layers.events.inserted.disconnect(self._on_layers)
             layers.events.removed.disconnect(self._on_layers)
             with quickly(layers):
-                scene.viewer.canvas.grid.enabled = False
+                scene.viewer.canvas.grid.update(self._grid)
                 show(layers, [(layer, False) for layer in self._copies.layers])
                 _show(scene, before)
             scene.tasks.in_turns("side", self._copies.leave(), self._copies.clear)
@@ -141,10 +143,14 @@ class Comparison:
             yield from self._copies.adding(layer, LINES)
         viewer = scene.viewer
         yield
+        grid = viewer.canvas.grid
+        grid.shape = (1, 2)
+        yield
+        _make_places(grid)
+        yield
         with quickly(viewer.layers):
-            viewer.canvas.grid.shape = (1, 2)
             self._on_layers()
-            viewer.canvas.grid.enabled = True
+            grid.enabled = True
         viewer.layers.events.inserted.connect(self._on_layers)
         viewer.layers.events.removed.connect(self._on_layers)
         yield
@@ -158,6 +164,18 @@ class Comparison:
         layers, copies = scene.viewer.layers, list(self._copies.layers)
         if list(layers)[len(layers) - len(copies) :] == copies and len(copies) < len(layers):
             scene.viewer.canvas.grid.stride = max(len(layers) - len(copies), 1)
+
+
+def _make_places(grid: Any) -> None:
+    """Have napari make the two places of its grid: half of what splitting the view takes it."""
+    for callback in grid.events.enabled.callbacks:
+        canvas = callback[0]() if isinstance(callback, tuple) else None
+        make = getattr(canvas, "_init_or_update_grid", None)
+        if make is not None:
+            with grid.events.enabled.blocker():
+                grid.enabled = True
+                make()
+                grid.enabled = False
 
 
 def _show(scene: Scene, seen: dict[str, bool]) -> None:

@@ -23,6 +23,16 @@ if TYPE_CHECKING:
 _ICON = 18
 _ROW = 24
 _MOST_CUSTOM = 16  # colours that Qt's dialog has room for
+_ROLES = {
+    int(role)
+    for role in (
+        Qt.ItemDataRole.DisplayRole,
+        Qt.ItemDataRole.DecorationRole,
+        Qt.ItemDataRole.TextAlignmentRole,
+        Qt.ItemDataRole.ToolTipRole,
+        Qt.ItemDataRole.AccessibleTextRole,
+    )
+}
 
 
 @dataclass(frozen=True)
@@ -91,6 +101,8 @@ class CategoryModel(TableModel):
 
     def data(self, index: QModelIndex, role: int = 0) -> Any:
         """Give what is shown, drawn and said of a cell of the table."""
+        if role not in _ROLES:
+            return None
         row, column = self.rows[index.row()], Column(index.column())
         if role == Qt.ItemDataRole.DisplayRole:
             return {Column.NAME: row.label, Column.COUNT: f"{row.count:,}"}.get(column)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 # So long functions are called one after the other before the window draws and answers.
-_TURN_S = 0.008
+_TURN_S = 0.004
 
 
 class Dispatcher(QObject):
