@@ -268,8 +268,11 @@ def test_a_version_that_is_overtaken_leaves_no_layer(
     assert read.wait(20)
     time.sleep(0.2)  # what was read is handed over, and nothing moved in the window meanwhile
     assert scene.cells is cells
-    window.turn(lambda: scene.cells is not cells)
+    there: list[int] = []
+    window.turn(lambda: there.append(len(viewer.layers)) or scene.cells is not cells)
     window.rest()
+    # They came and went one by one.
+    assert max(abs(np.diff(there))) <= 2
     assert sorted(layer.name for layer in viewer.layers) == names
     assert set(viewer.layers) == set(scene.layers)
     scene.close()

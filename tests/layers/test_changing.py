@@ -100,7 +100,7 @@ def test_a_layer_is_drawn_in_turns(viewer: Viewer, tasks: Tasks, waiting: Waitin
     assert "new" not in drawn(viewer)
     waiting.popleft()()
     assert "new" in drawn(viewer)
-    assert take_turns(waiting) == 1
+    assert take_turns(waiting) == 2
     assert is_followed(viewer)
     assert told == [True]
     take(viewer.layers, layer, tasks)
@@ -114,7 +114,7 @@ def test_a_layer_has_controls_once_it_is_chosen(
 ) -> None:
     layer, other = Image(np.ones((8, 8)), name="new"), Labels(np.ones((8, 8), int), name="other")
     for one in (layer, other):
-        put(viewer.layers, one, tasks, lambda: None)
+        put(viewer.layers, one, tasks)
     take_turns(waiting)
     controls = viewer.window._qt_viewer.controls
     assert controlled(viewer) == {"tissue"}
@@ -140,7 +140,7 @@ def test_a_layer_that_is_chosen_before_it_is_drawn(
 ) -> None:
     layer = Labels(np.ones((8, 8), dtype=int), name="new")
     viewer.layers.selection.active = None
-    put(viewer.layers, layer, tasks, lambda: None)
+    put(viewer.layers, layer, tasks)
     viewer.layers.selection.active = layer
     assert "new" in controlled(viewer)
     take_turns(waiting)
@@ -162,10 +162,10 @@ def test_a_layer_that_is_taken_out_before_it_was_drawn(
 def test_layers_of_others_come_go_and_move_meanwhile(
     viewer: Viewer, tasks: Tasks, waiting: Waiting
 ) -> None:
-    put(viewer.layers, Image(np.ones((8, 8)), name="first"), tasks, lambda: None)
+    put(viewer.layers, Image(np.ones((8, 8)), name="first"), tasks)
     waiting.popleft()()
     viewer.add_points([[1, 1]], name="theirs")
-    put(viewer.layers, Labels(np.ones((8, 8), dtype=int), name="second"), tasks, lambda: None)
+    put(viewer.layers, Labels(np.ones((8, 8), dtype=int), name="second"), tasks)
     viewer.layers.move(0, 3)
     waiting.popleft()()
     viewer.layers.remove("tissue")
@@ -177,7 +177,7 @@ def test_layers_of_others_come_go_and_move_meanwhile(
 def test_what_has_begun_is_finished_where_nobody_waits_any_more(
     viewer: Viewer, tasks: Tasks, waiting: Waiting
 ) -> None:
-    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks)
     tasks.close()
     take_turns(waiting)
     assert is_followed(viewer)
@@ -191,7 +191,7 @@ def test_a_layer_that_somebody_adds_when_one_comes_is_drawn(
             viewer.add_image(np.zeros((8, 8)), name="another")
 
     viewer.layers.events.inserted.connect(add_another)
-    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks)
     take_turns(waiting)
     assert names(viewer) == {"tissue", "new", "another"}
     assert is_followed(viewer)
@@ -201,7 +201,7 @@ def test_the_tool_and_the_chosen_layer_stay(viewer: Viewer, tasks: Tasks, waitin
     tissue = viewer.layers["tissue"]
     viewer.layers.selection.active = tissue
     tissue.mode = "transform"
-    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks, lambda: None)
+    put(viewer.layers, Image(np.ones((8, 8)), name="new"), tasks)
     take_turns(waiting)
     assert viewer.layers.selection.active is tissue
     assert tissue.mode == "transform"
@@ -211,7 +211,7 @@ def test_tools_of_a_labels_layer_draw_when_they_are_taken(
     viewer: Viewer, tasks: Tasks, waiting: Waiting
 ) -> None:
     layer = Labels(np.zeros((32, 32), dtype=int), name="new")
-    put(viewer.layers, layer, tasks, lambda: None)
+    put(viewer.layers, layer, tasks)
     take_turns(waiting)
     over = viewer.window._qt_viewer.canvas._layer_overlay_to_visual[layer]
     assert not over

@@ -49,11 +49,16 @@ def drag(layer: Shapes, shape: int, corner: int, to: tuple[float, float]) -> Non
     )
 
 
-def test_corners_of_regions_are_moved_and_holes_and_other_parts_stay(scene: Scene) -> None:
+@pytest.mark.parametrize("turned", range(4))
+def test_corners_of_regions_are_moved_and_holes_and_other_parts_stay(
+    scene: Scene, turned: int
+) -> None:
     session, layer = scene.session, scene.background.regions.layer
     hole, island = shapely.box(120, 120, 140, 140), shapely.box(300, 300, 340, 340)
-    body = shapely.box(100, 100, 200, 200)
-    session.add_region(shapely.union(body.difference(hole), island), "gland")
+    # The corner that is moved is the first of its ring, from which lines lead to holes, or not.
+    corners = [(100, 100), (100, 200), (200, 200), (200, 100)]
+    body = shapely.Polygon(corners[turned:] + corners[:turned], [hole.exterior])
+    session.add_region(shapely.MultiPolygon([body, island]), "gland")
     shape = next(n for n, ring in enumerate(layer.data) if np.ptp(ring) > 50)
     corner = int(np.argmax(layer.data[shape].sum(axis=1)))
     drag(layer, shape, corner, (220.0, 220.0))
@@ -63,6 +68,20 @@ def test_corners_of_regions_are_moved_and_holes_and_other_parts_stay(scene: Scen
     session.undo()
     assert session.regions().geometry["gland"].contains(island.centroid)
     assert layer.data[shape].max() == 200
+
+
+def test_a_corner_of_a_hole_is_moved(scene: Scene) -> None:
+    session, layer = scene.session, scene.background.regions.layer
+    body, hole = shapely.box(100, 100, 200, 200), shapely.box(120, 120, 140, 140)
+    session.add_region(body.difference(hole), "gland")
+    corner = next(n for n, (y, x) in enumerate(layer.data[0]) if (x, y) == (140, 140))
+    drag(layer, 0, corner, (160.0, 170.0))
+    moved = shapely.Polygon([(120, 120), (140, 120), (160, 170), (120, 140)])
+    assert session.regions().geometry["gland"].equals(body.difference(moved))
+    with pytest.raises(BadInputError, match="crosses itself"):
+        corner = next(n for n, (y, x) in enumerate(layer.data[0]) if (x, y) == (160, 170))
+        drag(layer, 0, corner, (260.0, 150.0))
+    assert session.regions().geometry["gland"].equals(body.difference(moved))
 
 
 def test_a_region_that_would_cross_itself_is_as_before(scene: Scene) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import shapely
+from geopandas import GeoDataFrame
 
 from napari_vhd import keys
 from napari_vhd.io.source_bins import Bins
@@ -18,6 +19,7 @@ from napari_vhd.layers.categories import CategoryLayer, Codes
 from napari_vhd.layers.frame import Frame
 from napari_vhd.layers.image import image_layer
 from napari_vhd.layers.raster import CellRaster
+from napari_vhd.layers.regions import RegionsLayer
 from napari_vhd.session import Session
 
 if TYPE_CHECKING:
@@ -168,6 +170,26 @@ def test_cells_on_the_screen_have_the_true_outlines_and_their_colours(
                     checked += 1
         assert checked > 300
         scene.close()
+
+
+def test_a_region_is_tinted_but_not_in_its_hole(screen: Screen) -> None:
+    layer = RegionsLayer(Frame(UM), "regions", print, print, print)
+    screen.viewer.add_image(np.full((400, 400, 3), 128, np.uint8), scale=(UM, UM))
+    screen.viewer.add_layer(layer.layer)
+    holes = [shapely.box(120, 120, 200, 200), shapely.Point(260, 250).buffer(30)]
+    body = shapely.box(80, 80, 320, 320).difference(shapely.union_all(holes))
+    table = GeoDataFrame(
+        {"color": ["#FF0000"], "visible": [True], "order": [0]}, geometry=[body], index=["gland"]
+    )
+    layer.show(table)
+    screen.look(200, 200, 1.5)
+    plain = screen.at(40, 40)
+    for x, y in ((160, 160), (130, 190), (260, 250)):
+        np.testing.assert_array_equal(screen.at(x, y), plain)
+    # Also on the lines that lead to the holes.
+    for x, y in ((220, 160), (160, 260), (100, 300), (95, 95)):
+        red, green, blue = screen.at(x, y) - plain
+        assert red > 10 and green < -10 and blue < -10
 
 
 def test_a_sample_stays_flat(make_napari_viewer: Callable[..., Any], reviewed_run: Path) -> None:

@@ -76,8 +76,8 @@ class Change:
             raise
         return change
 
-    def soon(self, tasks: Tasks, topic: str, then: Callable[[], None]) -> None:
-        """Have the window do it in turns; `then` is called after the last."""
+    def soon(self, tasks: Tasks, topic: str, then: Callable[[], None] = lambda: None) -> None:
+        """Have the window do it in turns; `then` is called after the last, in a turn of its own."""
         steps = self.steps()
         # What has begun is finished also where the rest is dropped.
         next(steps, None)
@@ -86,10 +86,10 @@ class Change:
     def steps(self) -> Generator[None, None, None]:
         """Have the window do it, one thing in each step."""
         try:
+            yield
             while self._left:
+                self._left.popleft()()
                 yield
-                if self._left:
-                    self._left.popleft()()
         finally:
             self.finish()
 
@@ -134,7 +134,7 @@ class Change:
             pass
 
 
-def put(layers: Any, layer: Layer, tasks: Tasks, then: Callable[[], None]) -> None:
+def put(layers: Any, layer: Layer, tasks: Tasks, then: Callable[[], None] = lambda: None) -> None:
     """Put a layer on top, for a tool; `then` is called when it is drawn, if it is still there."""
 
     def drawn() -> None:
@@ -147,4 +147,4 @@ def put(layers: Any, layer: Layer, tasks: Tasks, then: Callable[[], None]) -> No
 def take(layers: Any, layer: Layer, tasks: Tasks) -> None:
     """Take a layer out, if it is still there."""
     if layer in layers:
-        Change.removing(layers, layer).soon(tasks, layer.name, lambda: None)
+        Change.removing(layers, layer).soon(tasks, layer.name)

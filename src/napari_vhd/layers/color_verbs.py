@@ -117,7 +117,7 @@ class ColorVerbs:
         since = self._edits
 
         def make(found: Read) -> None:
-            self.tasks.in_turns("column", self._showing(found, since), lambda: None)
+            self.tasks.in_turns("column", self._showing(found, since))
 
         self.tasks.ask("column", lambda: read(self.session, wish), make)
 

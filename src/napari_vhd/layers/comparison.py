@@ -77,7 +77,7 @@ class Comparison:
         _show(scene, {name: name in both for name in scene.cells})
         if mode == "side":
             self._grid = scene.viewer.canvas.grid.model_dump()
-            scene.tasks.in_turns("side", self._beside(scene, second), lambda: None)
+            scene.tasks.in_turns("side", self._beside(scene, second))
         scene.layers_changed.emit()
 
     def blink(self, on: bool) -> None:

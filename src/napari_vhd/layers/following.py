@@ -108,7 +108,7 @@ class Following(ViewVerbs, ColorVerbs):
             if found is None:
                 self._show_nothing(wish.boundaries)
             else:
-                self.tasks.in_turns("column", self._showing(found, since), lambda: None)
+                self.tasks.in_turns("column", self._showing(found, since))
 
         self.tasks.ask("column", lambda: read_if_there(self.session, wish), show)
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .prepared import Prepared
     from .raster import CellRaster
     from .scene import Scene
+    from .tasks import Tasks
 
 OUTLINE_COLORS = ("#FFFFFF", "#00E5FF", "#FFD400", "#FF5CF4")
 TITLES = {keys.STARDIST: "StarDist nuclei", keys.PROSEG: "ProSeg cells"}
@@ -55,6 +56,7 @@ class Making:
         self.stack = Stack(viewer.layers, scene.tasks)
         self.background = Background(scene, prepared, self.stack, self.metadata)
         self.cells: dict[str, CellsLayers] = {}
+        self._is_dropped = False
 
     def steps(self, scene: Scene) -> Generator[None, None, None]:
         """Make the layers: the tissue, the coloured cells, outlines, regions."""
@@ -65,7 +67,7 @@ class Making:
                 yield from self._steps(scene)
         except BaseException:
             # Also where the rest is not wanted any more.
-            self.drop()
+            self.drop(scene.tasks)
             raise
 
     def _steps(self, scene: Scene) -> Generator[None, None, None]:
@@ -109,9 +111,20 @@ class Making:
         for layer in (cells.lines.layer, cells.shapes.layer):
             layer.events.visible.connect(scene.on_style)
 
-    def drop(self) -> None:
+    def drop(self, tasks: Tasks) -> None:
         """Take out what was made, and make no more."""
-        self.stack.clear()
+        if not self._is_dropped:
+            self._is_dropped = True
+            leaving = self._leaving()
+            # What has begun is finished also where nobody waits any more.
+            next(leaving, None)
+            tasks.in_turns("drop", leaving)
+
+    def _leaving(self) -> Generator[None, None, None]:
+        try:
+            yield from self.stack.leave()
+        finally:
+            self.stack.clear()
 
 
 def shape_columns(scene: Scene, boundaries: str) -> dict[str, NDArray[np.float32]]:

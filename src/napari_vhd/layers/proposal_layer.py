@@ -51,7 +51,7 @@ class ProposalLayer:
         self.old = _shapes("outlines now", proposal.before.values(), OLD_COLOR, width, frame)
         self.new = _shapes("outlines proposed", [*come, *proposal.made], NEW_COLOR, width, frame)
         for layer in (self.old, self.new):
-            put(self._layers, layer, tasks, lambda: None)
+            put(self._layers, layer, tasks)
 
     def close(self) -> None:
         """Take the layers away."""

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .rings import moved_together, polygon_of, ring_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -60,8 +62,8 @@ class RegionsLayer:
 
         self._drawn, self._changed, self._removed = drawn, changed, removed
         self.names: list[str] = []
-        # Of each shape, as one geometry: napari's polygons have none.
-        self._holes: list[Any] = []
+        # Of each shape, as it was shown.
+        self._rings: list[Any] = []
         self._width = 4.0
         self._writing = False
         self.layer: Shapes = ShapesLayer(
@@ -82,14 +84,9 @@ class RegionsLayer:
 
         shown = regions[regions["visible"].astype(bool)].sort_values("order")
         rings, names, colors = [], [], []
-        self._holes = []
         for row in shown.itertuples():
             for part in shapely.get_parts(row.geometry):
-                ring = shapely.get_coordinates(shapely.get_exterior_ring(part))
-                rings.append(ring[:-1, ::-1])
-                self._holes.append(
-                    shapely.union_all([shapely.Polygon(hole) for hole in part.interiors])
-                )
+                rings.append(ring_of(part))
                 names.append(str(row.Index))
                 colors.append(str(row.color))
         self._writing = True
@@ -106,7 +103,7 @@ class RegionsLayer:
                     edge_color=colors,
                     face_color=[color + _FACE_ALPHA for color in colors],
                 )
-            self.names = names
+            self.names, self._rings = names, rings
             self.layer.features = pd.DataFrame({"region": names})
             if names:
                 self.layer.text = {
@@ -137,7 +134,7 @@ class RegionsLayer:
             return
         action = str(getattr(event.action, "value", event.action))
         if action == "added" and self.layer.nshapes > len(self.names):
-            self._drawn(_polygon(self.layer.data[-1]))
+            self._drawn(polygon_of(self.layer.data[-1]))
         elif action == "changed":
             for index in sorted(set(event.data_indices)):
                 if 0 <= index < len(self.names):
@@ -149,16 +146,10 @@ class RegionsLayer:
     def _polygon_of(self, name: str) -> Any:
         import shapely
 
-        parts: list[Any] = []
-        for own, ring, holes in zip(self.names, self.layer.data, self._holes, strict=False):
-            if own == name:
-                part = _polygon(ring)
-                # One that is not valid is refused, in a sentence, where it would be kept.
-                parts.extend(shapely.get_parts(part.difference(holes) if part.is_valid else part))
+        # One that is not valid is refused, in a sentence, where it would be kept.
+        parts = [
+            polygon_of(moved_together(before, np.asarray(ring)[:, -2:]))
+            for own, ring, before in zip(self.names, self.layer.data, self._rings, strict=False)
+            if own == name
+        ]
         return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
-
-
-def _polygon(corners: Any) -> Any:
-    import shapely
-
-    return shapely.Polygon(np.asarray(corners)[:, -2:][:, ::-1])

@@ -304,7 +304,7 @@ class Scene(Following):
             yield from self._stack.leave()
         except BaseException:
             # Also where yet another version comes while the one before is leaving.
-            making.drop()
+            making.drop(self.tasks)
             raise
 
     def _begin_again(self, making: Making) -> None:
@@ -362,7 +362,7 @@ class Scene(Following):
         self.tasks.close()
         close_corrector(self)
         if viewer is not None and self._making is not None:
-            self._making.drop()
+            self._making.drop(self.tasks)
         if self._mouse is None:
             # It was closed before all layers were there: nothing else was begun.
             return

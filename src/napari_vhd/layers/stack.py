@@ -40,13 +40,12 @@ class Stack:
         """Ours that are in the viewer still."""
         return tuple(layer for layer in self._own if layer in self._all)
 
-    def add(self, layer: Layer, kind: int, then: Callable[[], None] | None = None) -> None:
+    def add(self, layer: Layer, kind: int, then: Callable[[], None] = lambda: None) -> None:
         """Put a layer below all of ours that belong above it; `then` is called when it is drawn."""
 
         def drawn() -> None:
             self._choose(layer)
-            if then is not None:
-                then()
+            then()
 
         self._put(layer, kind).soon(self._tasks, f"layer {kind}", drawn)
 
@@ -54,7 +53,6 @@ class Stack:
         """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
         visible, layer.visible = layer.visible, False
         yield from self._put(layer, kind).steps()
-        yield
         self._choose(layer)
         if visible:
             layer.visible = True
@@ -99,7 +97,6 @@ class Stack:
         for layer in self.layers:
             if layer in self._all:
                 yield from Change.removing(self._all, layer).steps()
-                yield
 
     def name_of(self, layer: Layer) -> str:
         """Give the name that a layer was put in with."""

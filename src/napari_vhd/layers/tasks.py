@@ -83,7 +83,10 @@ class Tasks:
             self._dispatch(partial(self._unless_closed, function))
 
     def in_turns(
-        self, topic: str, steps: Generator[None, None, None], then: Callable[[], None]
+        self,
+        topic: str,
+        steps: Generator[None, None, None],
+        then: Callable[[], None] = lambda: None,
     ) -> None:
         """Do what touches layers in steps, so that a window answers between them.
 

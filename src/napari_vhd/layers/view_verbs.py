@@ -260,7 +260,7 @@ class ViewVerbs:
 
     # Painting
 
-    def paint_window(self, then: Callable[[Labels], None] | None = None) -> None:
+    def paint_window(self, then: Callable[[Labels], None] = lambda _: None) -> None:
         """Open a window over the view in which the labels can be painted, once it is read.
 
         Its pixels are codes: 0 no cell, 1 the first category, and so on.
@@ -303,12 +303,11 @@ class ViewVerbs:
         self.tasks.ask("paint", lambda: PaintWindow(cells.raster, codes, box), make)
 
     def _put_paint(
-        self, window: PaintWindow, cells: CellsLayers, then: Callable[[Labels], None] | None
+        self, window: PaintWindow, cells: CellsLayers, then: Callable[[Labels], None]
     ) -> None:
         if self._paint is not window:
             return
-        drawn = None if then is None else partial(then, window.layer)
-        self._stack.add(window.layer, PAINT, drawn)
+        self._stack.add(window.layer, PAINT, partial(then, window.layer))
         set_visible(cells.fills.layer, False)
         self.layers_changed.emit()
 
