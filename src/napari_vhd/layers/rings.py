@@ -56,5 +56,5 @@ def moved_together(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
 
 
 def _numbers(ring: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Number corners: alike where they are at one place."""
+    """Give each corner a number, the same where they are at one place."""
     return np.unique(ring, axis=0, return_inverse=True)[1].reshape(-1)
