@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import time
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 WINDOW = (1280, 800)
 OPENINGS = 3
-SETTLE_S = 2.0
+SETTLE_S = 3.0
 
 
 def while_opening(run: Path) -> dict[str, Any]:
@@ -60,17 +61,26 @@ def while_opening(run: Path) -> dict[str, Any]:
 
 def while_working(scene: Any) -> dict[str, list[float]]:
     """Measure the longest turn of what a person does, at the first time and again."""
-    session = scene.session
+    from qtpy.QtCore import QObject
+
+    from napari_vhd.widgets.parts.outline_drawing import OutlineDrawing
+
+    session, owner = scene.session, QObject()
+    drawing = OutlineDrawing(owner)
+    selection, number = scene.viewer.layers.selection, itertools.count()
     boundaries = session.segmentations()[0]
     cells = session.outlines(boundaries).live_ids()
     deeds: dict[str, Callable[[], Any]] = {
         "choose a cell": lambda: scene.select(cells[:1]),
+        "choose a layer": lambda: setattr(selection, "active", scene.layers[next(number)]),
         "colour by a number": lambda: scene.color_by(NUMBER),
         "colour by types": lambda: scene.color_by(TYPES),
         "begin to paint": scene.paint_window,
         "end painting": scene.end_paint,
         "side by side": lambda: scene.compare("side"),
         "no longer": lambda: scene.compare("off"),
+        "take a lasso": lambda: drawing.start(scene, "lasso"),
+        "lay it down": drawing.cancel,
         "grow a cell": lambda: session.expand(cells[:1], 0.5),
         "show new results": session.reloaded.emit,
     }

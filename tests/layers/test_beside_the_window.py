@@ -242,6 +242,25 @@ def test_a_segmentation_that_cannot_be_read_is_told_and_the_first_is_shown(
     scene.close()
 
 
+def test_the_layer_that_was_chosen_is_chosen_when_new_results_are_shown(session: Session) -> None:
+    window, viewer, scene = shown(session)
+    selection = viewer.layers.selection
+    for layer_of in (
+        lambda: scene.cells[keys.PROSEG].lines.layer,
+        lambda: scene.background.regions.layer,
+    ):
+        layer, cells = layer_of(), scene.cells
+        selection.active = layer
+        session.reload()
+        window.turn(lambda cells=cells: scene.cells is not cells)
+        window.turn(lambda: not scene.awaited)
+        window.rest()
+        assert selection.active.name == layer.name
+        assert selection.active is not layer
+        assert selection.active in scene.layers
+    scene.close()
+
+
 @pytest.mark.parametrize("left", [0, 1, 3])
 def test_a_version_that_is_overtaken_leaves_no_layer(
     session: Session, left: int, monkeypatch: pytest.MonkeyPatch

@@ -234,6 +234,6 @@ def test_a_viewer_without_a_window(waiting: Waiting) -> None:
     put(viewer.layers, layer, direct, lambda: told.append(True))
     assert told == [True]
     assert list(viewer.layers) == [layer]
-    for _ in Change.removing(viewer.layers, layer).steps():
+    for _ in Change.removing(viewer.layers, layer, direct).steps():
         pass
     assert not viewer.layers

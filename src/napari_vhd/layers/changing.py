@@ -28,20 +28,22 @@ class Change:
     napari makes what draws a layer, puts it in order among the others and makes a panel of
     controls in one call, which stops a window for a twentieth of a second and more. Here the first
     two are steps of their own, done at once as soon as a layer is taken out, which needs them;
-    controls are made when they are first shown.
+    controls are made when the layer is first chosen.
 
     Parameters
     ----------
     layers
         The viewer's list.
+    tasks
+        Where what is not done at once is done.
     """
 
-    def __init__(self, layers: Any) -> None:
-        self._layers = layers
+    def __init__(self, layers: Any, tasks: Tasks) -> None:
+        self._layers, self._tasks = layers, tasks
         self._left: deque[Callable[[], Any]] = deque()
 
     @classmethod
-    def inserting(cls, layers: Any, place: int, layer: Layer) -> Change:
+    def inserting(cls, layers: Any, place: int, layer: Layer, tasks: Tasks) -> Change:
         """Put a layer in.
 
         What its tools draw over it is made when such a tool is first taken: for a Labels layer
@@ -52,7 +54,7 @@ class Change:
             if "enabled" in overlay.events.signals:
                 overlay.visible = overlay.enabled
                 overlay.events.enabled.connect_setattr(overlay, "visible", maxargs=1)
-        change, selection = cls(layers), layers.selection
+        change, selection = cls(layers, tasks), layers.selection
         active = selection.active
         # A layer that is made on the way must not take the tool out of a hand; nor need napari
         # take it away and give it back, which is a third of what adding a layer costs.
@@ -63,9 +65,9 @@ class Change:
         return change
 
     @classmethod
-    def removing(cls, layers: Any, layer: Layer) -> Change:
+    def removing(cls, layers: Any, layer: Layer, tasks: Tasks) -> Change:
         """Take a layer out."""
-        change = cls(layers)
+        change = cls(layers, tasks)
         layers.events.begin_batch()
         change._left.append(change._order)
         try:
@@ -76,12 +78,12 @@ class Change:
             raise
         return change
 
-    def soon(self, tasks: Tasks, topic: str, then: Callable[[], None] = lambda: None) -> None:
+    def soon(self, topic: str, then: Callable[[], None] = lambda: None) -> None:
         """Have the window do it in turns; `then` is called after the last, in a turn of its own."""
         steps = self.steps()
         # What has begun is finished also where the rest is dropped.
         next(steps, None)
-        tasks.in_turns(topic, steps, then)
+        self._tasks.in_turns(topic, steps, then)
 
     def steps(self) -> Generator[None, None, None]:
         """Have the window do it, one thing in each step."""
@@ -107,7 +109,7 @@ class Change:
             if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
                 name, follow = (type(owner).__name__, callback[1]), getattr(owner, callback[1])
                 if name == _ADD_CONTROLS:
-                    Controls.come_when_asked_for(owner)
+                    Controls.can_wait(owner)
                     held.enter_context(emitter.blocker(follow))
                 elif name in keeping:
                     held.enter_context(emitter.blocker(follow))
@@ -141,10 +143,10 @@ def put(layers: Any, layer: Layer, tasks: Tasks, then: Callable[[], None] = lamb
         if layer in layers:
             then()
 
-    Change.inserting(layers, len(layers), layer).soon(tasks, layer.name, drawn)
+    Change.inserting(layers, len(layers), layer, tasks).soon(layer.name, drawn)
 
 
 def take(layers: Any, layer: Layer, tasks: Tasks) -> None:
     """Take a layer out, if it is still there."""
     if layer in layers:
-        Change.removing(layers, layer).soon(tasks, layer.name)
+        Change.removing(layers, layer, tasks).soon(layer.name)

@@ -1,4 +1,4 @@
-"""Controls of layers in napari's window, each made when its layer is first chosen."""
+"""Controls of layers in napari's window, made when a layer is chosen or nothing else happens."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Controls(dict[Any, Any]):
         self._container = ref(container)
 
     @classmethod
-    def come_when_asked_for(cls, container: Any) -> None:
+    def can_wait(cls, container: Any) -> None:
         """Have a container make controls when they are asked for."""
         if not isinstance(container.widgets, cls):
             container.widgets = cls(container)
@@ -39,3 +39,11 @@ class Controls(dict[Any, Any]):
             # Of a layer that is gone: napari takes its controls out.
             self[layer] = type(container.empty_widget)()
         return self[layer]
+
+
+def make_controls(layers: Any, layer: Any) -> None:
+    """Make the controls of a layer, where the window has none of it."""
+    for callback in layers.events.inserted.callbacks:
+        container = callback[0]() if isinstance(callback, tuple) else None
+        if isinstance(controls := getattr(container, "widgets", None), Controls):
+            controls[layer]

@@ -145,6 +145,7 @@ class Scene(Following):
         yield from self._begin_with(making)
         yield from restored(self, view)
         if (before := _SCENES.get(self.viewer)) is not None:
+            yield from making.stack.choosing_as(before.stack)
             yield from before.stack.leave()
 
     def _begin(self, making: Making, view: dict[str, Any]) -> Scene:
@@ -301,6 +302,7 @@ class Scene(Following):
             self.end_paint()
             self.comparison.end()
             yield
+            yield from making.stack.choosing_as(self._stack)
             yield from self._stack.leave()
         except BaseException:
             # Also where yet another version comes while the one before is leaving.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batch import quickly
 from .changing import Change, take
+from .controls import make_controls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 IMAGE, BINS, FILLS, PAINT, LINES, SHAPES, SELECTION, REGIONS = range(8)
 """Kinds of layers, from the bottom up."""
+_IDLE_S = 2.0
 
 
 class Stack:
@@ -44,16 +46,18 @@ class Stack:
         """Put a layer below all of ours that belong above it; `then` is called when it is drawn."""
 
         def drawn() -> None:
-            self._choose(layer)
+            if self._nothing_is_chosen and layer in self._all:
+                self._all.selection.active = layer
             then()
 
-        self._put(layer, kind).soon(self._tasks, f"layer {kind}", drawn)
+        self._put(layer, kind).soon(f"layer {kind}", drawn)
 
     def adding(self, layer: Layer, kind: int) -> Generator[None, None, None]:
         """Put a layer in, hidden, and show it in a step of its own: only then it reads pixels."""
         visible, layer.visible = layer.visible, False
         yield from self._put(layer, kind).steps()
-        self._choose(layer)
+        if self._nothing_is_chosen:
+            yield from self._choosing(layer)
         if visible:
             layer.visible = True
             yield
@@ -65,14 +69,41 @@ class Stack:
         self._own.append(layer)
         self._kind[id(layer)] = kind
         self._names[id(layer)] = layer.name
+        self._tasks.later(f"controls {id(self)}", _IDLE_S, self._make_controls)
         place = above[0] if above else len(self._all)
-        return Change.inserting(self._all, place, layer)
+        return Change.inserting(self._all, place, layer, self._tasks)
 
-    def _choose(self, layer: Layer) -> None:
-        """Have napari's controls show a layer where they show none."""
-        selection = self._all.selection
-        if selection.active not in self._all and layer in self._all:
-            selection.active = layer
+    @property
+    def _nothing_is_chosen(self) -> bool:
+        """Whether napari shows the controls of no layer."""
+        return self._all.selection.active not in self._all
+
+    def _choosing(self, layer: Layer) -> Generator[None, None, None]:
+        """Have napari show the controls of a layer, which are made in a step of their own."""
+        make_controls(self._all, layer)
+        yield
+        if layer in self._all:
+            self._all.selection.active = layer
+        yield
+
+    def _make_controls(self) -> None:
+        """Make napari's controls of all layers, one in each turn: whoever chooses one waits less."""
+
+        def steps() -> Generator[None, None, None]:
+            for layer in self.layers:
+                yield
+                if layer in self._all:
+                    make_controls(self._all, layer)
+
+        self._tasks.in_turns(f"controls {id(self)}", steps())
+
+    def choosing_as(self, before: Stack) -> Generator[None, None, None]:
+        """Choose the layer that is what the chosen one was among those of another version."""
+        active = self._all.selection.active
+        if active in before.layers:
+            name = before.name_of(active)
+            ours = [layer for layer in self.layers if self.name_of(layer) == name]
+            yield from self._choosing(next(iter(ours), self.layers[-1]))
 
     def remove(self, layer: Layer) -> None:
         """Take a layer out, if it is still there."""
@@ -96,7 +127,7 @@ class Stack:
         """Take all of ours out, one in each step."""
         for layer in self.layers:
             if layer in self._all:
-                yield from Change.removing(self._all, layer).steps()
+                yield from Change.removing(self._all, layer, self._tasks).steps()
 
     def name_of(self, layer: Layer) -> str:
         """Give the name that a layer was put in with."""

@@ -102,10 +102,11 @@ class OutlineDrawing(QObject):
         self._ears.let_go()
         self._layer = self._scene = None
         layers = scene.viewer.layers
-        take(layers, layer, scene.tasks)
+        # Before it goes: napari would choose a neighbour, and make controls for it.
         if self._before in layers:
             layers.selection.active = self._before
         self._before = None
+        take(layers, layer, scene.tasks)
         self.ended.emit()
 
     def _on_escape(self, _layer: Shapes) -> None:
