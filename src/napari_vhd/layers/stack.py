@@ -87,7 +87,7 @@ class Stack:
         yield
 
     def _make_controls(self) -> None:
-        """Make napari's controls of all layers, one in each turn: whoever chooses one waits less."""
+        """Make the controls of all layers, one in each turn: whoever chooses one waits less."""
 
         def steps() -> Generator[None, None, None]:
             for layer in self.layers:
