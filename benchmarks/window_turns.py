@@ -67,7 +67,7 @@ def while_working(scene: Any) -> dict[str, list[float]]:
 
     session, owner = scene.session, QObject()
     drawing = OutlineDrawing(owner)
-    selection, number = scene.viewer.layers.selection, itertools.count()
+    selection, number = scene.viewer.layers.selection, itertools.count(1)
     boundaries = session.segmentations()[0]
     cells = session.outlines(boundaries).live_ids()
     deeds: dict[str, Callable[[], Any]] = {

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+class _Aside:
+    """Whether something is set aside: Python would count it one by one to tell."""
+
+    is_any = False
+
+
 @contextmanager
 def no_collection() -> Iterator[None]:
     """Let Python not look for garbage while a sample is read, or shown for the first time."""
@@ -35,21 +41,32 @@ def set_aside() -> Iterator[None]:
     What has become garbage since the last time is looked for first: it would stay, too. The first
     time that is left out, when everything that was ever imported would be looked through.
     """
-    if gc.get_freeze_count():
+    if _Aside.is_any:
         gc.collect()
     with no_collection():
         yield
+        gc.freeze()
+        _Aside.is_any = True
+
+
+def pass_over() -> None:
+    """Set aside what has come since, too, where something is set aside; takes no time.
+
+    Garbage among it stays until `look_through`.
+    """
+    if _Aside.is_any:
         gc.freeze()
 
 
 def take_back() -> None:
     """Have the collector look at everything again."""
     gc.unfreeze()
+    _Aside.is_any = False
 
 
 def look_through() -> None:
     """Find what has become garbage among what is set aside; takes a quarter of a second."""
-    if gc.get_freeze_count():
+    if _Aside.is_any:
         gc.unfreeze()
         gc.collect()
         gc.freeze()

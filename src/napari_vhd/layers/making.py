@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd import keys
-from napari_vhd.corrections.collection import no_collection
+from napari_vhd.corrections.collection import no_collection, pass_over
 
 from .background import Background
 from .camera import Camera
@@ -65,6 +65,7 @@ class Making:
             # The collector would look through all that was made so far, in the midst of a step.
             with no_collection():
                 yield from self._steps(scene)
+                pass_over()
         except BaseException:
             # Also where the rest is not wanted any more.
             self.drop(scene.tasks)
@@ -84,8 +85,10 @@ class Making:
 
     def more(self, scene: Scene, name: str, raster: CellRaster) -> Generator[None, None, None]:
         """Make the layers of a segmentation that was read later; hidden."""
-        made = self._cells_of(scene, name, raster)
-        yield from self._outlines_of(scene, made, visible=False)
+        with no_collection():
+            made = self._cells_of(scene, name, raster)
+            yield from self._outlines_of(scene, made, visible=False)
+            pass_over()
         every = {**self.cells, name: made}
         self.cells.clear()
         self.cells |= {one: every[one] for one in self.prepared.segmentations if one in every}
