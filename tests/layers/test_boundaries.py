@@ -10,6 +10,7 @@ from cells import outlines
 from napari_vhd.layers import boundaries
 from napari_vhd.layers.boundaries import BoundariesLayer
 from napari_vhd.layers.frame import Frame
+from napari_vhd.layers.rings import polygon_of
 
 VIEW = (100.0, 100.0, 200.0, 200.0)
 
@@ -58,6 +59,15 @@ def test_an_edit_is_shown() -> None:
     assert layer.show(VIEW)
     assert list(layer.layer.features["id"]) == layer._outlines.live_ids()
     np.testing.assert_array_equal(np.ptp(layer.layer.data[-1], axis=0), (5, 5))
+
+
+def test_a_cell_with_a_hole_is_shown_with_it() -> None:
+    layer = _layer()
+    whole, hole = shapely.box(100, 100, 140, 140), shapely.box(110, 110, 120, 125)
+    layer._outlines.put("ring", whole.difference(hole))
+    layer.show(VIEW)
+    shown = list(layer.layer.features["id"]).index("ring")
+    assert polygon_of(layer.layer.data[shown]).equals(whole.difference(hole))
 
 
 def test_the_colour_is_that_of_the_outlines() -> None:

@@ -8,6 +8,8 @@ import numpy as np
 
 from napari_vhd import keys
 
+from .rings import ring_of
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -29,15 +31,14 @@ PARTS = "parts"
 
 
 def rings_of(outlines: Outlines, rows: Rows) -> tuple[list[NDArray[np.float64]], list[int]]:
-    """Give the outer ring (y, x) of each row's largest part, and its number of parts."""
+    """Give the ring (see `rings`) of each row's largest part, and its number of parts."""
     import shapely
 
     rings, parts = [], []
     for geometry in outlines.geometries(rows):
         several = shapely.get_parts(geometry)
         largest = several[int(np.argmax(shapely.area(several)))]
-        ring = shapely.get_coordinates(shapely.get_exterior_ring(largest))
-        rings.append(ring[:-1, ::-1])
+        rings.append(ring_of(largest))
         parts.append(len(several))
     return rings, parts
 

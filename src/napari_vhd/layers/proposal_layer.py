@@ -8,6 +8,7 @@ import numpy as np
 
 from .changing import put, take
 from .frame import Frame
+from .rings import ring_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,9 +65,8 @@ def _shapes(name: str, geometries: Iterable[Any], color: str, width: float, fram
     from napari.layers import Shapes
 
     parts = shapely.get_parts(np.array(list(geometries), dtype=object))
-    rings = [shapely.get_coordinates(part.exterior)[:-1, ::-1] for part in parts]
     return Shapes(
-        rings or None,
+        [ring_of(part) for part in parts] or None,
         ndim=2,
         shape_type="polygon",
         name=name,
