@@ -13,6 +13,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QApplication, QFrame
 
 from napari_vhd.layers.changing import Change, put, take
+from napari_vhd.layers.controls import make_controls
 from napari_vhd.layers.tasks import Tasks
 
 if TYPE_CHECKING:
@@ -133,6 +134,17 @@ def test_a_layer_has_controls_once_it_is_chosen(
     assert is_followed(viewer)
     assert controls.count() == pages
     assert frames_without_parent() == frames
+
+
+def test_nothing_is_made_for_a_layer_that_is_gone(
+    viewer: Viewer, tasks: Tasks, waiting: Waiting
+) -> None:
+    layer = Image(np.ones((8, 8)), name="new")
+    put(viewer.layers, layer, tasks)
+    take(viewer.layers, layer, tasks)
+    take_turns(waiting)
+    make_controls(viewer.layers, layer)
+    assert controlled(viewer) == {"tissue"}
 
 
 def test_a_layer_that_is_chosen_before_it_is_drawn(

@@ -12,6 +12,7 @@ from pixels import expected
 
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
+from napari_vhd.layers.rings import polygon_of, ring_of
 
 if TYPE_CHECKING:
     from napari.layers import Shapes
@@ -68,6 +69,14 @@ def test_corners_of_regions_are_moved_and_holes_and_other_parts_stay(
     session.undo()
     assert session.regions().geometry["gland"].contains(island.centroid)
     assert layer.data[shape].max() == 200
+
+
+def test_a_ring_is_a_polygon_also_with_a_corner_twice() -> None:
+    body, hole = shapely.box(100, 100, 200, 200), shapely.box(120, 120, 140, 140)
+    ring = ring_of(body.difference(hole))
+    for corner in range(len(ring)):
+        twice = np.insert(ring, corner, ring[corner], axis=0)
+        assert polygon_of(twice).equals(body.difference(hole))
 
 
 def test_a_corner_of_a_hole_is_moved(scene: Scene) -> None:

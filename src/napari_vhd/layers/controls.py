@@ -43,6 +43,8 @@ class Controls(dict[Any, Any]):
 
 def make_controls(layers: Any, layer: Any) -> None:
     """Make the controls of a layer, where the window has none of it."""
+    if layer not in layers:
+        return
     for callback in layers.events.inserted.callbacks:
         container = callback[0]() if isinstance(callback, tuple) else None
         if isinstance(controls := getattr(container, "widgets", None), Controls):

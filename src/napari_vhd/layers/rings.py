@@ -36,6 +36,7 @@ def polygon_of(corners: NDArray[Any]) -> Any:
     once = times[which.reshape(-1)] % 2 == 1
     if once.all():
         return shapely.Polygon(ring)
+    once &= lines[:, 0] != lines[:, 1]
     ends = np.stack([ring, np.roll(ring, -1, axis=0)], axis=1)[once]
     whole = shapely.line_merge(shapely.MultiLineString(list(ends)))
     parts = [shapely.get_coordinates(part) for part in shapely.get_parts(whole)]

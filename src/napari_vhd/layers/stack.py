@@ -92,8 +92,7 @@ class Stack:
         def steps() -> Generator[None, None, None]:
             for layer in self.layers:
                 yield
-                if layer in self._all:
-                    make_controls(self._all, layer)
+                make_controls(self._all, layer)
 
         self._tasks.in_turns(f"controls {id(self)}", steps())
 
