@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -152,13 +151,8 @@ class Painting(QObject):
             self.set_label(self._label)
         else:
             self._on_selected()
-        scene.tasks.soon(partial(self._take_brush, layer))
-
-    def _take_brush(self, layer: Labels) -> None:
-        """Have the brush in hand, which napari takes a turn of its own to draw."""
-        if self._layer is layer:
-            layer.mode = "paint"
-            self.opened.emit(layer)
+        layer.mode = "paint"
+        self.opened.emit(layer)
 
     def _forget(self) -> None:
         self._ears.let_go()
