@@ -31,7 +31,9 @@ def polygon_of(corners: NDArray[Any]) -> Any:
     import shapely
 
     ring = np.asarray(corners, dtype=float)[:, -2:][:, ::-1]
-    lines = np.sort(np.stack([_numbers(ring), np.roll(_numbers(ring), -1)], axis=1), axis=1)
+    # Alike where corners are at one place.
+    numbers = np.unique(ring, axis=0, return_inverse=True)[1].reshape(-1)
+    lines = np.sort(np.stack([numbers, np.roll(numbers, -1)], axis=1), axis=1)
     which, times = np.unique(lines, axis=0, return_inverse=True, return_counts=True)[1:]
     once = times[which.reshape(-1)] % 2 == 1
     if once.all():
@@ -54,8 +56,3 @@ def moved_together(before: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
     for corner in np.flatnonzero((before != after).any(axis=1)):
         after[(before == before[corner]).all(axis=1)] = after[corner]
     return after
-
-
-def _numbers(ring: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Give each corner a number, the same where they are at one place."""
-    return np.unique(ring, axis=0, return_inverse=True)[1].reshape(-1)
