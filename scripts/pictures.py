@@ -78,8 +78,8 @@ def pictures(folder: Path) -> Iterator[tuple[str, Any]]:
 
 def dock(viewer: Viewer, name: str) -> Any:
     """Bring a dock to the front."""
+    from napari_vhd.keys import PLUGIN
     from napari_vhd.widgets.docks import raise_dock
-    from napari_vhd.widgets.parts.settings import PLUGIN
 
     raise_dock(viewer, name)
     return viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]

@@ -5,6 +5,9 @@ Users' scripts rely on these names: they are a contract.
 
 from __future__ import annotations
 
+# As napari and its users' settings know it
+PLUGIN = "napari-vhd"
+
 # Coordinate systems: full-resolution px is named by the sample id, the physical one is in µm.
 MICRONS = "microns"
 

@@ -53,7 +53,7 @@ class Hands:
     def open_step(self, number: int) -> Any:
         self.click(self.dock.headers[number])
         assert self.dock.step == number
-        return self.dock.panels[number]
+        return self.dock.panel(number)
 
     def run(self, number: int) -> Scene:
         """Run a step; gives what is shown of its result."""

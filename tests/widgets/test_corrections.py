@@ -62,9 +62,13 @@ def test_without_a_selection_nothing_is_written_and_a_sentence_says_why(sat: Sit
 
 
 def opened(sat: Sitting) -> Labels:
-    """The window that is painted in, when it has been read."""
+    """The window that is painted in, when it has been read and the brush is in hand."""
     painting = sat.dock.deeds.painting
-    sat.bot.waitUntil(lambda: painting.layer is not None, timeout=LONG)
+
+    def is_in_hand() -> bool:
+        return painting.layer is not None and painting.layer.mode == "paint"
+
+    sat.bot.waitUntil(is_in_hand, timeout=LONG)
     return painting.layer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import resource
 import threading
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import ref
@@ -17,19 +18,11 @@ from qtpy.QtWidgets import QApplication
 from napari_vhd.layers.corrector import Corrector
 from napari_vhd.layers.scene import Scene
 from napari_vhd.session import Session
-from napari_vhd.widgets.bins import BinsDock
-from napari_vhd.widgets.cell import CellDock
-from napari_vhd.widgets.compare import CompareDock
-from napari_vhd.widgets.corrections import CorrectionsDock
+from napari_vhd.widgets import docked
 from napari_vhd.widgets.current import current_of
-from napari_vhd.widgets.legend import LegendDock
-from napari_vhd.widgets.log import LogDock
 from napari_vhd.widgets.opening import open_path, opening_of
 from napari_vhd.widgets.parts.dispatch import dispatcher
-from napari_vhd.widgets.plots import PlotsDock
-from napari_vhd.widgets.regions import RegionsDock
 from napari_vhd.widgets.run_control import control_of
-from napari_vhd.widgets.workflow import WorkflowDock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,10 +31,12 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
 DOCKS = (
-    WorkflowDock, LegendDock, CellDock, CorrectionsDock, RegionsDock, BinsDock, CompareDock,
-    PlotsDock, LogDock,
+    docked.Workflow, docked.Legend, docked.Cell, docked.Corrections, docked.Regions, docked.Bins,
+    docked.Compare, docked.Plots, docked.Log,
 )  # fmt: skip
-KINDS = (Scene, Session, Corrector, *DOCKS)
+_PLACES = [kind.holds.split(":") for kind in DOCKS]
+HELD = [getattr(import_module(f"napari_vhd.widgets.{file}"), name) for file, name in _PLACES]
+KINDS = (Scene, Session, Corrector, *DOCKS, *HELD)
 # After the tenth each dock was there once, and the first of them again, as after the hundredth.
 SETTLED, TIMES = len(DOCKS) + 1, 100
 FILES = Path("/proc/self/fd")
@@ -105,6 +100,9 @@ def test_a_hundred_samples_and_docks_in_one_window_leave_nothing(
         current_of(viewer).scene = scene
         dock = DOCKS[number % len(DOCKS)](viewer)
         viewer.window.add_dock_widget(dock, name=f"dock {number}")
+        if number % 2:
+            # The others go while they are still being loaded or made.
+            qtbot.waitUntil(lambda dock=dock: dock.dock is not None, timeout=LONG)
         scene.select(["c000001"])
         QApplication.processEvents()
         viewer.window.remove_dock_widget(dock)
@@ -144,10 +142,12 @@ def test_five_windows_leave_nothing(
         viewer = make_napari_viewer()
         docks = [kind(viewer) for kind in DOCKS]
         for dock in docks:
-            viewer.window.add_dock_widget(dock, name=dock.accessibleName() or "Workflow")
+            viewer.window.add_dock_widget(dock, name=type(dock).__name__)
         open_path(viewer, run)
         qtbot.waitUntil(lambda: current_of(viewer).scene is not None, timeout=LONG)
+        qtbot.waitUntil(lambda: all(dock.dock is not None for dock in docks), timeout=LONG)
         qtbot.wait(300)
+        docks += [dock.dock for dock in docks]
         scene = current_of(viewer).scene
         opening_of(viewer).end()
         control_of(viewer).background.close()

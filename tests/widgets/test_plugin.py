@@ -6,6 +6,7 @@ import importlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ import numpy as np
 import pytest
 from napari.layers import Layer
 from npe2 import PluginManager, PluginManifest
+from qtpy.QtWidgets import QLabel
 
 from napari_vhd.layers.scene import scene_of
-from napari_vhd.widgets import demo, plugin
+from napari_vhd.widgets import demo, docked, plugin
 from napari_vhd.widgets.opening import opening_of
 
 if TYPE_CHECKING:
@@ -47,15 +49,17 @@ def test_every_command_can_be_imported(name: str) -> None:
 
 def test_every_dock_is_in_the_manifest() -> None:
     found = {
-        f"napari_vhd.widgets.{file.stem}:{line.split('(')[0].removeprefix('class ')}"
+        f"{file.stem}:{line.split('(')[0].removeprefix('class ')}"
         for file in (PACKAGE / "widgets").glob("*.py")
         for line in file.read_text(encoding="utf-8").splitlines()
         if line.startswith("class ") and line.split("(")[0].endswith("Dock")
     }
-    assert found <= set(python_names())
+    kinds = {kind.__name__: kind.holds for kind in docked.Docked.__subclasses__()}
+    assert set(kinds.values()) == found
     shown = {widget.command for widget in MANIFEST.contributions.widgets or ()}
-    docks = {c.id for c in MANIFEST.contributions.commands or () if c.python_name in found}
-    assert docks == shown
+    names = {f"napari_vhd.widgets.docked:{name}" for name in kinds}
+    assert shown == {c.id for c in MANIFEST.contributions.commands or () if c.python_name in names}
+    assert len(shown) == len(kinds)
 
 
 def test_npe2_finds_and_validates_the_installed_manifest() -> None:
@@ -73,6 +77,18 @@ def test_importing_the_reader_loads_nothing_heavy() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_window_that_brings_docks_need_not_wait_for_what_they_load() -> None:
+    code = (
+        "import sys, napari, napari._qt.qt_main_window; before = set(sys.modules);"
+        "import napari_vhd.widgets.docked, napari_vhd.widgets.docks, napari_vhd.widgets.plugin;"
+        "print(*(set(sys.modules) - before))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert {name.split(".")[0] for name in loaded} <= {"napari_vhd", "qtpy"}
+    assert not {"napari_vhd.session", "napari_vhd.runner", "napari_vhd.layers"} & loaded
 
 
 # Reading
@@ -126,19 +142,28 @@ def test_file_open_shows_a_run_with_all_its_layers(
 
 @pytest.mark.usefixtures("registered")
 def test_docks_come_with_a_sample_unless_set_otherwise(
-    make_napari_viewer: Callable[..., Viewer], monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Callable[..., Viewer], monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     from napari_vhd.widgets import docks
+    from napari_vhd.widgets.parts import settings
     from napari_vhd.widgets.parts.settings import Settings
 
+    def coming(viewer: Viewer) -> list[Any]:
+        return viewer.window._qt_window.findChildren(docks._Arrival)
+
     viewer = make_napari_viewer()
-    monkeypatch.setattr(docks, "settings", lambda: Settings("", None, open_docks=False))
+    bare = Settings("", None, open_docks=False)
+    monkeypatch.setattr(settings, "settings", lambda: bare)
+    docks.show_docks(viewer)
+    qtbot.waitUntil(lambda: not coming(viewer))
+    assert not viewer.window.dock_widgets
+    monkeypatch.setattr(settings, "settings", lambda: replace(bare, open_docks=True))
+    docks.show_docks(viewer)
     docks.show_docks(viewer)
     assert not viewer.window.dock_widgets
-    monkeypatch.setattr(docks, "settings", lambda: Settings("", None, open_docks=True))
-    docks.show_docks(viewer)
-    docks.show_docks(viewer)
+    qtbot.waitUntil(lambda: not coming(viewer), timeout=20_000)
     assert [name.split(" (")[0] for name in viewer.window.dock_widgets] == list(docks.FIRST)
+    assert all(dock.dock is not None for dock in viewer.window.dock_widgets.values())
     # Tabs are too narrow for the name of the plugin as well.
     titles = [dock.parent().windowTitle() for dock in viewer.window.dock_widgets.values()]
     assert titles == list(docks.FIRST)
@@ -150,6 +175,40 @@ def test_docks_come_with_a_sample_unless_set_otherwise(
         SimpleNamespace(viewer=viewer, session=SimpleNamespace(segmentations=lambda: ("a",)))
     )
     assert raised == ["Workflow", "Legend"]
+
+
+def test_a_dock_that_cannot_be_loaded_says_so(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
+) -> None:
+    class Nowhere(docked.Docked):
+        holds = "nowhere:NoDock"
+
+    viewer = make_napari_viewer()
+    shown = Nowhere(viewer)
+    viewer.window.add_dock_widget(shown, name="nowhere")
+    label = shown.findChild(QLabel)
+    assert label.text() == "Getting ready…"
+    qtbot.waitUntil(lambda: "cannot be shown" in label.text())
+    assert "nowhere" in label.text()
+    Nowhere.__bases__ = (QLabel,)  # no dock of ours, for others who look for them
+
+
+def test_a_dock_that_is_closed_before_it_is_there_is_not_made(
+    make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
+) -> None:
+    viewer = make_napari_viewer()
+    made: list[Any] = []
+    with qtbot.captureExceptions() as errors:
+        for wait in (0, 1):
+            shown = docked.Legend(viewer)
+            shown.filled.connect(lambda: made.append(1))
+            viewer.window.add_dock_widget(shown, name="legend")
+            if wait:
+                qtbot.waitUntil(lambda shown=shown: hasattr(shown, "_made"))
+            viewer.window.remove_dock_widget(shown)
+            qtbot.wait(300)
+    assert errors == []
+    assert made == []
 
 
 def test_without_a_viewer_the_picture_is_given_in_um(

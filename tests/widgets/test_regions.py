@@ -190,11 +190,11 @@ def test_the_pipeline_is_asked_to_run_inside_the_chosen_ones(shown: Window, npe2
     shown.dock.table.selectAll()
     assert "2 regions" in shown.dock.buttons.run.text()
     shown.click(shown.dock.buttons.run)
+    shown.bot.waitUntil(lambda: bool(asked), timeout=10_000)
     assert asked == [("left", "right")]
     control = control_of(shown.viewer)
     shown.bot.waitUntil(lambda: control.region_names == ("left", "right"), timeout=10_000)
     docks = shown.viewer.window.dock_widgets
     workflow = docks[next(name for name in docks if "Workflow" in name)]
-    assert workflow.step == PANELS.index(RegionPanel)
+    assert workflow.dock.step == PANELS.index(RegionPanel)
     shown.viewer.window.remove_dock_widget(workflow)
-    workflow.deleteLater()

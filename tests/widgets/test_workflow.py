@@ -86,8 +86,9 @@ def accept_place(monkeypatch, asked: list) -> None:
 
 
 def test_with_nothing_open_each_step_says_what_to_do_next(dock):
-    for number, panel in enumerate(dock.panels):
+    for number in range(REVIEW + 1):
         dock.open_step(number)
+        panel = dock.panel(number)
         if number == SAMPLE:
             assert "Choose a folder" in panel.facts.text()
         else:
@@ -99,10 +100,10 @@ def test_with_nothing_open_each_step_says_what_to_do_next(dock):
 def test_a_finished_run_shows_what_came_out(dock, viewer, qtbot, finished_run, tmp_path):
     open_session(viewer, copied(finished_run, tmp_path))
     looked(dock, qtbot)
-    segmentation = dock.panels[SEGMENTATION]
+    segmentation = dock.panel(SEGMENTATION)
     assert "nuclei" in segmentation.results.text()
     assert "done" in dock.headers[REGION].text() or "out of date" in dock.headers[REGION].text()
-    assert "bins of 2 µm" in dock.panels[REGION].size.text()
+    assert "bins of 2 µm" in dock.panel(REGION).size.text()
 
 
 def test_what_is_turned_in_a_form_is_in_the_config_and_makes_the_step_stale(
@@ -110,18 +111,18 @@ def test_what_is_turned_in_a_form_is_in_the_config_and_makes_the_step_stale(
 ):
     session = open_session(viewer, copied(finished_run, tmp_path))
     looked(dock, qtbot)
-    form = next(f for f in dock.panels[DOMAINS].forms() if "pct_mito" in f.editors)
+    form = next(f for f in dock.panel(DOMAINS).forms() if "pct_mito" in f.editors)
     form.editors["pct_mito"].value = 7.5
     assert session.config.params.pct_mito == 7.5
     qtbot.waitUntil(lambda: "pct_mito" in dock.control.outlook.of("qc").reason, timeout=LONG)
-    assert "pct_mito 10 -&gt; 7.5" in dock.panels[DOMAINS].results.text().replace("10.0", "10")
+    assert "pct_mito 10 -&gt; 7.5" in dock.panel(DOMAINS).results.text().replace("10.0", "10")
     assert "out of date" in dock.headers[DOMAINS].text()
 
 
 def test_a_contradiction_is_said_in_the_panel_and_stops_run(new_sample, dock, qtbot):
     dock.control.change("patch_overlap", 1500)
-    qtbot.waitUntil(lambda: "patch_overlap" in dock.panels[SEGMENTATION].needs.text(), timeout=LONG)
-    assert not dock.panels[SEGMENTATION].run_button.isEnabled()
+    qtbot.waitUntil(lambda: "patch_overlap" in dock.panel(SEGMENTATION).needs.text(), timeout=LONG)
+    assert not dock.panel(SEGMENTATION).run_button.isEnabled()
 
 
 def test_the_place_is_asked_at_the_first_run_and_nothing_is_written_before(
@@ -130,7 +131,7 @@ def test_the_place_is_asked_at_the_first_run_and_nothing_is_written_before(
     assert not (tmp_path / "processed").exists()
     dock.open_step(SAMPLE)
     monkeypatch.setattr(PlaceDialog, "exec", lambda _: PlaceDialog.DialogCode.Rejected)
-    dock.panels[SAMPLE].run_button.click()
+    dock.panel(SAMPLE).run_button.click()
     assert not dock.control.is_running
     assert not (tmp_path / "processed").exists()
 
@@ -141,10 +142,10 @@ def test_run_shows_progress_and_result_and_saves_what_was_run(
     asked, shares = [], []
     accept_place(monkeypatch, asked)
     dock.control.progressed.connect(lambda task, p: shares.append((task.stage, p.done)))
-    form = next(f for f in dock.panels[SEGMENTATION].forms() if "min_area" in f.editors)
+    form = next(f for f in dock.panel(SEGMENTATION).forms() if "min_area" in f.editors)
     form.editors["min_area"].value = 25.0
     dock.open_step(REGION)
-    panel = dock.panels[REGION]
+    panel = dock.panel(REGION)
     panel.drawn.click()
     panel.box.setText("0, 0, 400, 300")
     panel.box.editingFinished.emit()
@@ -159,7 +160,7 @@ def test_run_shows_progress_and_result_and_saves_what_was_run(
     # The new run folder is open by itself.
     qtbot.waitUntil(lambda: dock.control.session.run_dir == dock.control.run_dir, timeout=LONG)
     path = tmp_path / "saved.yaml"
-    dock.panels[REVIEW].save(path)
+    dock.panel(REVIEW).save(path)
     saved = RunConfig.from_yaml(path)
     assert saved == RunStore.open(dock.control.run_dir).config()
     assert saved.params.min_area == 25.0
@@ -187,7 +188,7 @@ def test_cancel_ends_the_run_at_once_and_keeps_what_was_finished(
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
     control = dock.control
     dock.open_step(SEGMENTATION)
-    panel = dock.panels[SEGMENTATION]
+    panel = dock.panel(SEGMENTATION)
     old = []
 
     def start_and_cancel():
@@ -216,7 +217,7 @@ def test_a_failure_is_told_in_the_sentence_of_the_command_line(
 ):
     monkeypatch.setenv("QUICK_FAIL", "stardist")
     dock.open_step(SEGMENTATION)
-    panel = dock.panels[SEGMENTATION]
+    panel = dock.panel(SEGMENTATION)
     error = run_until_ended(dock, qtbot, panel.run_button.click)
     with pytest.raises(type(error)) as told:
         run_config(dock.control.config, run_dir=dock.control.run_dir, until="stardist")
@@ -232,7 +233,7 @@ def test_closing_during_a_run_asks_and_hiding_does_not(
     control, window = dock.control, viewer.window._qt_window
     monkeypatch.setenv("QUICK_SLEEP", "stardist")
     dock.open_step(SEGMENTATION)
-    dock.panels[SEGMENTATION].run_button.click()
+    dock.panel(SEGMENTATION).run_button.click()
     qtbot.waitUntil(lambda: "stardist" in control.running, timeout=LONG)
     # The run folder is open by now: what closes samples with the window was added after the dock.
     qtbot.waitUntil(lambda: control.session.run_dir is not None, timeout=LONG)
@@ -328,3 +329,18 @@ def test_every_control_can_be_reached_and_is_named(dock, viewer, qtbot, finished
                 focus = widget.focusPolicy() & Qt.FocusPolicy.TabFocus or widget.focusProxy()
                 assert focus, f"{widget} of step {number} cannot be reached by Tab"
                 assert named or widget.parentWidget().accessibleName(), f"{widget} {number}"
+
+
+def test_tab_goes_from_a_heading_into_its_step_and_on_to_the_next(dock, qtbot):
+    # Whichever was made first.
+    for number in (DOMAINS, *range(7)):
+        dock.panel(number)
+        qtbot.wait(10)
+    for number in range(7):
+        panel, here, inside = dock.panel(number), dock.headers[number], []
+        after = dock.headers[number + 1] if number < REVIEW else dock.shortcuts.heading
+        while (here := here.nextInFocusChain()) is not after:
+            if here.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                inside.append(here)
+        assert all(panel.isAncestorOf(one) for one in inside)
+        assert len(inside) >= 1 or number == REVIEW

@@ -51,6 +51,11 @@ class PaintWindow:
     layer: Labels
 
     def __init__(self, raster: CellRaster, codes: Codes, view: Box) -> None:
+        from vispy.visuals.line.dash_atlas import DashAtlas
+
+        # What draws the brush asks vispy for patterns of dashes, a twentieth of a second of
+        # computing at the first time in a process; remembered from then on.
+        DashAtlas()
         self._raster = raster
         self._level = raster.steps.index(STEP_PX)
         height, width = raster.shape(self._level)

@@ -24,7 +24,7 @@ class DeconvolutionPanel(StepPanel):
             return
         self._looked_at = reference
         self.control.background.ask(
-            "reference columns",
+            f"reference columns {id(self)}",
             text_columns,
             Path(reference),
             then=self._suggest,

@@ -27,6 +27,7 @@ from .parts.dispatch import dispatcher
 from .parts.settings import settings
 from .parts.view_keeper import ViewKeeper
 from .parts.window_end import WindowEnd
+from .run_control import known_control
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -296,8 +297,6 @@ def open_path(viewer: Viewer, path: str | Path, author: str = "") -> None:
     author
         Who corrects; "": as set.
     """
-    from .run_control import known_control
-
     control = known_control(viewer)
     path = Path(path).expanduser().absolute()
     if control is not None and control.is_running and control.run_dir != path:

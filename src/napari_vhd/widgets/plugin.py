@@ -66,10 +66,10 @@ def _read(path: str | Sequence[str], stack: bool = False) -> list[LayerData]:
     if viewer is None:
         return picture_of(first)
     from .docks import show_docks
-    from .opening import open_path
+    from .parts.loading import when_loaded
 
+    when_loaded(viewer, "opening:open_path", lambda open_path: open_path(viewer, first))
     show_docks(viewer)
-    open_path(viewer, first)
     return _SHOWN_ALREADY
 
 
@@ -77,17 +77,18 @@ def _read_demo(path: str | Sequence[str], stack: bool = False) -> list[LayerData
     """Make the demo sample, the first time, and open it."""
     from napari import current_viewer
 
-    from .demo import demo_folder, open_demo
-
     viewer = current_viewer()
     if viewer is None:
         from napari_vhd.runner.known_run import make_demo
 
+        from .demo import demo_folder
+
         return picture_of(make_demo(demo_folder()))
     from .docks import show_docks
+    from .parts.loading import when_loaded
 
+    when_loaded(viewer, "demo:open_demo", lambda open_demo: open_demo(viewer))
     show_docks(viewer)
-    open_demo(viewer)
     return _SHOWN_ALREADY
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QSize, Signal
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton
 
 from napari_vhd.export.regions import write_regions
@@ -38,14 +39,7 @@ class RegionsDock(SceneDock):
     ----------
     napari_viewer
         The viewer whose sample it is about.
-
-    Attributes
-    ----------
-    region_run_requested
-        Names of the regions inside which the pipeline is to be run.
     """
-
-    region_run_requested = Signal(tuple)
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__(napari_viewer, "Regions")
@@ -233,6 +227,7 @@ class RegionsDock(SceneDock):
 
     def _on_run(self) -> None:
         control_of(self.viewer)  # who runs stages, and hears of it
-        raise_dock(self.viewer, "Workflow")
-        self._current.region_run_requested.emit(self.table.chosen)
-        self.region_run_requested.emit(self.table.chosen)
+        names = self.table.chosen
+        ask = partial(self._current.region_run_requested.emit, names)
+        # A step of it is opened, and that hears of it when it is there.
+        raise_dock(self.viewer, "Workflow").when_filled(ask)

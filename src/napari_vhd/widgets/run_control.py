@@ -86,6 +86,8 @@ class RunControl:
         self.session_work = Background()
         self.region_names: tuple[str, ...] = ()
         self._config: RunConfig | None = None
+        # A config, and what is wrong with it: all steps ask.
+        self._checked: tuple[RunConfig | None, str] = (None, "")
         self._run_dir: Path | None = None
         self._request: RunRequest | None = None
         self._timer = QTimer()
@@ -129,7 +131,10 @@ class RunControl:
     @property
     def problem(self) -> str:
         """What is wrong with the config as it stands; empty where nothing is."""
-        return "" if self._config is None else draft.problem_of(self._config)
+        if self._checked[0] is not self._config:
+            found = "" if self._config is None else draft.problem_of(self._config)
+            self._checked = (self._config, found)
+        return self._checked[1]
 
     def set_config(self, config: RunConfig) -> None:
         """Take another config."""
@@ -348,8 +353,8 @@ class RunControl:
             self.region_names = ()
             self._config = None if session is None else session.config
             self._run_dir = None if session is None else session.run_dir
+        # Who shows the outlook hears of this as well: it is gone, or as it was.
         self.config_changed.emit()
-        self.outlook_changed.emit()
         self.look_again()
 
     def _look(self) -> None:

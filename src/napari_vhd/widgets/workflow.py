@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -20,8 +21,10 @@ from .deconvolution import DeconvolutionPanel
 from .domains import DomainsPanel
 from .parts import words
 from .parts.closing import CloseGuard
+from .parts.dispatch import dispatcher
 from .parts.section import Section
 from .parts.step_labels import scrolled, text_label
+from .parts.steps import status_of
 from .parts.text_size import TextSize
 from .region import RegionPanel
 from .review import ReviewPanel
@@ -66,24 +69,22 @@ class WorkflowDock(QWidget):
         super().__init__()
         self.viewer = napari_viewer
         self.control = control_of(napari_viewer)
-        self.panels = [kind(napari_viewer) for kind in PANELS]
+        self._panels: dict[int, StepPanel] = {}
+        self._is_released = False
         self.headers: list[QToolButton] = []
         self._group = QButtonGroup(self)
         self.bar = QWidget()
         bar = QVBoxLayout(self.bar)
         bar.setContentsMargins(0, 0, 0, 0)
         steps = QWidget()
-        inner = QVBoxLayout(steps)
-        inner.setContentsMargins(2, 2, 2, 2)
-        inner.setSpacing(2)
-        for number, panel in enumerate(self.panels, start=1):
-            header = self._header(number, panel)
-            inner.addWidget(header)
-            inner.addWidget(panel)
-            bar.addWidget(panel.run_box)
+        self._inner = QVBoxLayout(steps)
+        self._inner.setContentsMargins(2, 2, 2, 2)
+        self._inner.setSpacing(2)
+        for number, kind in enumerate(PANELS):
+            self._inner.addWidget(self._header(number, kind))
         self.shortcuts = Section("Shortcuts", text_label(_shortcut_table()))
-        inner.addWidget(self.shortcuts)
-        inner.addStretch()
+        self._inner.addWidget(self.shortcuts)
+        self._inner.addStretch()
         self.area = scrolled(steps)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -91,6 +92,7 @@ class WorkflowDock(QWidget):
         layout.addWidget(self.bar)
         self._bind_keys()
         control = self.control
+        control.config_changed.connect(self.refresh)
         control.outlook_changed.connect(self.refresh)
         control.run_changed.connect(self.refresh)
         self._current = current_of(napari_viewer)
@@ -99,14 +101,16 @@ class WorkflowDock(QWidget):
         TextSize(self)
         self.open_step(0)
         self.refresh()
+        dispatcher()(self._make_next)
 
     def release(self) -> None:
         """Let go of what it and its steps listen to."""
         control = self.control
-        control.outlook_changed.disconnect(self.refresh, missing_ok=True)
-        control.run_changed.disconnect(self.refresh, missing_ok=True)
+        for signal in (control.config_changed, control.outlook_changed, control.run_changed):
+            signal.disconnect(self.refresh, missing_ok=True)
         self._current.region_run_requested.disconnect(self._on_region_run, missing_ok=True)
-        for panel in self.panels:
+        self._is_released = True
+        for panel in self._panels.values():
             panel.release()
 
     @property
@@ -114,35 +118,68 @@ class WorkflowDock(QWidget):
         """Which step is open, from 0."""
         return self._group.checkedId()
 
+    def panel(self, number: int) -> StepPanel:
+        """Give the panel of a step (from 0), made when it is first asked for."""
+        if number not in self._panels:
+            self._panels[number] = PANELS[number](self.viewer)
+        panel = self._panels[number]
+        if panel.parent() is None:
+            for part in (panel, panel.run_box):
+                part.hide()
+            header = self.headers[number]
+            self._inner.insertWidget(self._inner.indexOf(header) + 1, panel)
+            self.bar.layout().addWidget(panel.run_box)
+            _put_after(header, panel)
+        return panel
+
+    def _make_next(self) -> None:
+        """Make a panel that was not asked for yet, and take it in another turn of the window."""
+        if self._is_released:
+            return
+        for number, kind in enumerate(PANELS):
+            if number not in self._panels:
+                self._panels[number] = kind(self.viewer)
+            elif self._panels[number].parent() is None:
+                self.panel(number)
+            else:
+                continue
+            dispatcher()(self._make_next)
+            return
+
     def open_step(self, number: int) -> None:
         """Open a step (from 0) and close the others."""
         self.headers[number].setChecked(True)
-        for index, panel in enumerate(self.panels):
+        self.panel(number)
+        for index, panel in self._panels.items():
             panel.setVisible(index == number)
             panel.run_box.setVisible(index == number)
-            arrow = Qt.ArrowType.DownArrow if index == number else Qt.ArrowType.RightArrow
-            self.headers[index].setArrowType(arrow)
+        for index, header in enumerate(self.headers):
+            header.setArrowType(
+                Qt.ArrowType.DownArrow if index == number else Qt.ArrowType.RightArrow
+            )
         self.area.ensureWidgetVisible(self.headers[number], 0, 0)
 
     def refresh(self) -> None:
         """Show how each step stands."""
-        for number, (header, panel) in enumerate(zip(self.headers, self.panels, strict=True)):
-            status = panel.status
+        control = self.control
+        running, failed = set(control.running), set(control.failed)
+        for number, (header, kind) in enumerate(zip(self.headers, PANELS, strict=True), start=1):
+            status = status_of(kind.step, control.outlook, running, failed)
             said = f"{words.STATUS_SIGNS[status]} {words.STATUS_WORDS[status]}" if status else ""
-            title = f"{number + 1}  {panel.step.title}"
+            title = f"{number}  {kind.step.title}"
             header.setText(f"{title}   {said}" if said else title)
             header.setAccessibleName(f"Step {title}, {words.STATUS_WORDS.get(status, '')}")
 
-    def _header(self, number: int, panel: StepPanel) -> QToolButton:
+    def _header(self, number: int, kind: type[StepPanel]) -> QToolButton:
         header = QToolButton()
         header.setCheckable(True)
-        header.setToolTip(panel.step.what)
+        header.setToolTip(kind.step.what)
         header.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         header.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         header.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         header.setMinimumHeight(28)
-        header.clicked.connect(lambda: self.open_step(number - 1))
-        self._group.addButton(header, number - 1)
+        header.clicked.connect(lambda: self.open_step(number))
+        self._group.addButton(header, number)
         self.headers.append(header)
         return header
 
@@ -160,7 +197,7 @@ class WorkflowDock(QWidget):
             shortcut.activated.connect(slot)
 
     def _on_run_key(self) -> None:
-        panel = self.panels[self.step]
+        panel = self.panel(self.step)
         if panel.run_button.isVisible():
             panel.run_button.click()
 
@@ -170,7 +207,16 @@ class WorkflowDock(QWidget):
 
     def _on_cancel(self) -> None:
         if self.control.is_running:
-            self.panels[self.step].progress.cancel.click()
+            self.panel(self.step).progress.cancel.click()
+
+
+def _put_after(header: QWidget, panel: QWidget) -> None:
+    """Have the key Tab go from a heading into what is under it."""
+    inside = [
+        one for one in panel.findChildren(QWidget) if one.focusPolicy() != Qt.FocusPolicy.NoFocus
+    ]
+    for before, after in pairwise([header, *inside]):
+        QWidget.setTabOrder(before, after)
 
 
 def _shortcut_table() -> str:

@@ -1,7 +1,8 @@
 """Work beside the window: a question goes out, the newest answer comes back.
 
 A function runs in a thread of its own; what it gives is handed over on the GUI thread. Answers to a
-question that was asked again meanwhile are dropped, and so are those that come after `close`.
+question that was asked again meanwhile are dropped, and so are those that come after `close`, or
+when the widget is gone whose method would be given them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakMethod, finalize
 
 from napari.utils.notifications import show_error
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
 
 from napari_vhd.exceptions import VhdError
 
@@ -108,6 +111,9 @@ class Background:
         if self._newest.get(name) != number:
             return
         then, failed = self._told.pop(name)
+        asker = getattr(then, "__self__", None)
+        if isinstance(asker, QObject) and not isalive(asker):
+            return
         if error is None:
             then(result)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QTabBar, QWidget
 
-from .settings import PLUGIN
+from napari_vhd.keys import PLUGIN
 
 _BEHIND = f" ({PLUGIN})"
 

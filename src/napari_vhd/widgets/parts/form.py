@@ -7,6 +7,7 @@ one parameter. `Binder` keeps a form and a config in step.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from types import NoneType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
@@ -58,7 +59,7 @@ class ParameterForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.kind = kind
-        hints = get_type_hints(kind, include_extras=True)
+        hints = _hints(kind)
         chosen = [f.name for f in dataclasses.fields(kind)] if names is None else list(names)
         self.editors: dict[str, Any] = {}
         self._quiet = False
@@ -168,6 +169,12 @@ class Binder:
 
     def _on_changed(self, name: str, value: Any) -> None:
         self._change(name, value)
+
+
+@functools.cache
+def _hints(kind: type) -> dict[str, Any]:
+    """Give the types of a dataclass's fields, with what is said about them."""
+    return get_type_hints(kind, include_extras=True)
 
 
 def _annotated(hint: Any) -> tuple[Any, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -34,7 +35,7 @@ class Painting(QObject):
     picked
         The label that napari's picker, or a key of napari's, chose.
     opened
-        The layer that is painted on.
+        The layer that is painted on; the brush is in hand.
     ended
         It was left.
     refused
@@ -151,8 +152,13 @@ class Painting(QObject):
             self.set_label(self._label)
         else:
             self._on_selected()
-        layer.mode = "paint"
-        self.opened.emit(layer)
+        # Choosing it has made its controls; what the brush draws is for another turn.
+        scene.tasks.soon(partial(self._take_brush, layer))
+
+    def _take_brush(self, layer: Labels) -> None:
+        if self._layer is layer:
+            layer.mode = "paint"
+            self.opened.emit(layer)
 
     def _forget(self) -> None:
         self._ears.let_go()

@@ -17,8 +17,7 @@ from napari_vhd.corrections.author import (
     saved_author,
 )
 from napari_vhd.exceptions import BadInputError
-
-PLUGIN = "napari-vhd"
+from napari_vhd.keys import PLUGIN
 
 
 @dataclass(frozen=True)

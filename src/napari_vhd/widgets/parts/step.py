@@ -21,7 +21,7 @@ from .place import place_is_known
 from .progress import TaskProgress
 from .section import Section
 from .step_labels import scrolled, text_label
-from .steps import SUGGESTIONS, Step, status_of
+from .steps import SUGGESTIONS, Step
 from .text_size import TextSize
 
 if TYPE_CHECKING:
@@ -144,12 +144,6 @@ class StepPanel(QWidget):
         control.progressed.disconnect(self._on_progressed, missing_ok=True)
 
     # What is shown
-
-    @property
-    def status(self) -> str:
-        """Of the whole step; empty where there is nothing to tell."""
-        control = self.control
-        return status_of(self.step, control.outlook, set(control.running), set(control.failed))
 
     def refresh(self) -> None:
         """Show the state of things."""

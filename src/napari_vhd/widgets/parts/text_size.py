@@ -31,13 +31,18 @@ class TextSize(QObject):
     def __init__(self, dock: QWidget) -> None:
         super().__init__(dock)
         self._size = 0
+        # Before it has a window: what is styled twice takes twice as long to show.
+        self._follow(dock)
         dock.installEventFilter(self)
 
-    def eventFilter(self, dock: QObject, event: QEvent) -> bool:
+    def eventFilter(self, dock: QWidget, event: QEvent) -> bool:
         """Follow when the window was styled anew."""
         if event.type() == QEvent.Type.StyleChange:
-            size = int(get_settings().appearance.font_size)
-            if size != self._size:
-                self._size = size
-                dock.setStyleSheet(_STYLE.format(size))
+            self._follow(dock)
         return False
+
+    def _follow(self, dock: QWidget) -> None:
+        size = int(get_settings().appearance.font_size)
+        if size != self._size:
+            self._size = size
+            dock.setStyleSheet(_STYLE.format(size))
