@@ -127,6 +127,20 @@ def test_nothing_of_a_framed_figure_lies_outside_it(kind: str) -> None:
     assert (rim[:, :3] == 255).all()
 
 
+@pytest.mark.parametrize("bare", [False, True])
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "elbow"])
+def test_the_title_lies_on_nothing(kind: str, bare: bool) -> None:
+    cells = table()
+    if bare:  # of nothing that would have a histogram
+        cells.obs = cells.obs.drop(columns=["n_counts", "pct_counts_mt", "n_genes_by_counts"])
+    figure = screen.frame(draw(kind, cells).figure)
+    screen.render(figure, 64)
+    title = figure.texts[0].get_window_extent()
+    for axes in figure.axes:
+        under = axes.get_tightbbox()
+        assert title.y0 >= under.y1 or title.x1 <= under.x0, axes.get_title(loc="left")
+
+
 def test_a_line_is_found_where_it_is_drawn() -> None:
     drawn = draw("qc", table())
     screen.frame(drawn.figure)

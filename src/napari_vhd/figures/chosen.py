@@ -130,7 +130,8 @@ def draw_composition(view: View, column: str, by: str) -> Drawn:
     share = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     names = groups.names[: groups.named]
     size = (_WIDE, max(1.4, 0.34 * len(names)))
-    figure, (axes,) = sheet.lay_out(1, size, 1, f"{column} in each {by} · {view.name}")
+    title = f"{column} in each {by} · {view.name}"
+    figure, (axes,) = sheet.lay_out(1, size, 1, title, headroom=sheet.BARE)
     left = np.zeros(len(names))
     for part in range(parts.named):
         axes.barh(

@@ -53,7 +53,8 @@ def proportions(
     names, counts = shown.names[: shown.named], shown.counts[: shown.named]
     total = max(int(counts.sum()), 1)
     size = (wide, max(1.6, 0.36 * max(len(names), 1)))
-    figure, (axes,) = sheet.lay_out(1, size, 1, f"{title}, proportions · {view.name}")
+    title = f"{title}, proportions · {view.name}"
+    figure, (axes,) = sheet.lay_out(1, size, 1, title, headroom=sheet.BARE)
     axes.barh(names, 100 * counts / total, color=shown.colors[: shown.named], edgecolor="#555555",
               linewidth=0.5)  # fmt: skip
     for place, count in enumerate(counts):

@@ -45,7 +45,7 @@ def one_map(view: View, title: str) -> tuple[Figure, Axes]:
     if view.box is None:
         raise ValueError("there is nothing to map")
     size = sheet.map_size(view.box, sheet.MAP_INCHES)
-    figure, (axes,) = sheet.lay_out(1, size, 1, f"{title} · {view.name}")
+    figure, (axes,) = sheet.lay_out(1, size, 1, f"{title} · {view.name}", headroom=sheet.BARE)
     sheet.dress_map(axes, view.box, view.um_per_px)
     return figure, axes
 

@@ -37,6 +37,8 @@ DPI = 160
 MAP_INCHES = 7.5
 TEXT, SMALL, TITLE = 10.5, 9.0, 13.0
 INK = "#222222"
+BARE = 0.14
+"""Inches between a panel that has no title of its own and the title above."""
 _LEGEND_ROWS = 26
 _EDGE = 0.2
 _BAR_INCHES = (1.5, 3.5)
@@ -59,7 +61,7 @@ def lay_out(
     columns: int,
     title: str,
     gap: tuple[float, float] = (0.3, 0.5),
-    headroom: float | None = None,
+    headroom: float = 0.42,
 ) -> tuple[Figure, list[Axes]]:
     """Make a figure with panels of one size, row by row.
 
@@ -76,7 +78,7 @@ def lay_out(
     gap
         Between panels across and down, inches.
     headroom
-        Between the panels and the title, inches; None: enough for titles of panels.
+        Between the panels and the title, inches: enough for titles of panels, or `BARE`.
     """
     columns = max(1, min(columns, number))
     rows = math.ceil(number / columns)
@@ -91,9 +93,8 @@ def lay_out(
         axes.append(
             figure.add_axes((left / width, bottom / height, size[0] / width, size[1] / height))
         )
-    lift = headroom or (0.14 if number == 1 else 0.42)
     figure.text(
-        0, 1 + lift / height, title, fontsize=TITLE, fontweight="bold", color=INK, va="bottom"
+        0, 1 + headroom / height, title, fontsize=TITLE, fontweight="bold", color=INK, va="bottom"
     )
     return figure, axes
 

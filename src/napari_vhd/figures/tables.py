@@ -71,7 +71,7 @@ def _grid(
     columns: Sequence[str],
     title: str,
     cell: float = _CELL,
-    headroom: float | None = None,
+    headroom: float = sheet.BARE,
 ) -> tuple[Figure, Axes]:
     """Make a figure with a row a group and a column for each name, cells of `cell` inches."""
     rows = groups.named
@@ -200,7 +200,8 @@ def _cells(
     # More rows than the figure has pixels would only be averaged away.
     order = order[np.linspace(0, len(order) - 1, min(len(order), _MOST_ROWS)).astype(int)]
     size = (_CELL * (len(names) + 1), 5.5)
-    figure, (axes,) = sheet.lay_out(1, size, 1, f"Scores of each cell, by domain · {view.name}")
+    title = f"Scores of each cell, by domain · {view.name}"
+    figure, (axes,) = sheet.lay_out(1, size, 1, title, headroom=sheet.BARE)
     scale = diverging(scores)
     colors = scale.rgba(scores[order].ravel()).reshape(len(order), len(names), 4)
     of_group = groups.rgba()[order][:, None]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from .parts.dispatch import dispatcher
 from .parts.dock_title import shorten_title
@@ -51,6 +51,8 @@ class Docked(QWidget):
         self.viewer: Viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.dock: QWidget | None = None
         self._made: QWidget | None = None
+        # All of the place, which napari would else fill up below it.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._said = QLabel("Getting ready…")
         self._said.setWordWrap(True)
         self._said.setAlignment(Qt.AlignmentFlag.AlignTop)
