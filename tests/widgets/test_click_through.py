@@ -72,8 +72,11 @@ class Hands:
 
     def draw(self, low: tuple[float, float], high: tuple[float, float]) -> None:
         """Draw a rectangle with the mouse, from corner to corner (x, y in full-resolution px)."""
-        layer, session = self.dock.viewer.layers.selection.active, self.dock.control.session
+        viewer, session = self.dock.viewer, self.dock.control.session
         assert session is not None
+        selection = viewer.layers.selection
+        self.bot.waitUntil(lambda: getattr(selection.active, "mode", "") == "add_rectangle")
+        layer = selection.active
         middle = ((low[0] + high[0]) / 2, (low[1] + high[1]) / 2)
         drag(layer, [low, middle, high], session.um_per_px)
 

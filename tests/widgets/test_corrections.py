@@ -112,7 +112,7 @@ def test_a_stroke_of_napari_s_brush_relabels_whole_cells_once_and_for_good(
         assert layer.data[round(row), round(column)] == value
     sat.click(dock.tools.buttons[BRUSH])
     assert dock.deeds.painting.layer is None
-    assert layer not in sat.viewer.layers
+    sat.bot.waitUntil(lambda: layer not in sat.viewer.layers, timeout=LONG)
     with Session.open(sat.run) as again:
         labels = again.labels(CELLS, COLUMN)
         rows = again.outlines(CELLS).rows_of(touched)

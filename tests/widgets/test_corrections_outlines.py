@@ -209,7 +209,9 @@ def test_edit_mode_leaves_the_other_part_of_a_cell_alone(sat: Sitting) -> None:
 def opened(sat: Sitting) -> Shapes:
     """The selected cells are open, and the tool is in one's hand."""
     sat.click(sat.dock.tools.buttons[VERTICES])
-    layer = sat.dock.deeds.vertices.layer
+    vertices = sat.dock.deeds.vertices
+    sat.bot.waitUntil(lambda: vertices.layer is not None, timeout=LONG)
+    layer = vertices.layer
     assert isinstance(layer, Shapes)
     sat.bot.waitUntil(lambda: sat.viewer.layers.selection.active is layer, timeout=LONG)
     return layer

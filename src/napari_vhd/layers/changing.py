@@ -150,3 +150,23 @@ def take(layers: Any, layer: Layer, tasks: Tasks) -> None:
     """Take a layer out, if it is still there."""
     if layer in layers:
         Change.removing(layers, layer, tasks).soon(layer.name)
+
+
+def lay_down(layers: Any, layer: Layer, before: Layer | None, tasks: Tasks) -> None:
+    """Have the layer chosen that was chosen before that of a tool, and take the latter out.
+
+    In this order, or napari chooses a neighbour and makes controls for it; in turns.
+    """
+
+    def steps() -> Generator[None, None, None]:
+        try:
+            yield
+        finally:
+            take(layers, layer, tasks)
+
+    if before in layers:
+        layers.selection.active = before
+    going = steps()
+    # From here on it goes, also where nobody has another turn.
+    next(going)
+    tasks.in_turns(f"{layer.name} {id(layer)}", going)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .changing import put, take
+from .changing import lay_down, put
 from .frame import Frame
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from napari.layers import Shapes
+    from napari.layers import Layer, Shapes
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 MOST_CELLS = 300
 """napari's Shapes stay quick with so many."""
 _AROUND_UM = 4.0
-_CHOSEN, _NEIGHBOUR = "#FFF200", "#35D0FF"
+_TOPIC = "edit outlines"
+_COLORS = {"chosen": "#FFF200", "neighbour": "#35D0FF"}
 _CELL, _ROLE = "cell_id", "role"
 
 
@@ -62,7 +64,7 @@ class EditLayer:
     Attributes
     ----------
     layer
-        napari's Shapes; vertices are (y, x) in full-resolution px.
+        napari's Shapes, None until `open` has made it; vertices are (y, x) in full-resolution px.
     cut
         Cells of several parts or with holes, of which only the rim of the largest part is shown.
     """
@@ -75,45 +77,70 @@ class EditLayer:
         um_per_px: float,
         tasks: Tasks,
     ) -> None:
-        from napari.layers import Shapes
-
         self.viewer, self._tasks = viewer, tasks
+        self._frame = Frame(um_per_px)
+        self.layer: Shapes | None = None
         self._opened: dict[str, _Opened] = {}
         rows = _with_neighbours(outlines, ids, _AROUND_UM / um_per_px)
-        names = outlines.ids_of(rows)
+        self._names = outlines.ids_of(rows)
         rims = [_rim(geometry) for geometry in outlines.geometries(rows)]
-        self.cut = tuple(name for name, (_, whole) in zip(names, rims, strict=True) if not whole)
-        chosen = set(ids)
-        # Line width is in px of the data, and is to be two points on the screen.
-        width = max(2.0 / (viewer.scene.camera.zoom * um_per_px), 0.1)
-        self.layer: Shapes = Shapes(
-            [vertices for vertices, _ in rims],
-            shape_type="polygon",
-            name="edit outlines",
-            edge_width=width,
-            edge_color=[_CHOSEN if name in chosen else _NEIGHBOUR for name in names],
-            face_color="transparent",
-            features={
-                _CELL: names,
-                _ROLE: ["chosen" if name in chosen else "neighbour" for name in names],
-            },
-            **Frame(um_per_px).vertices(),
+        self._rims = [vertices for vertices, _ in rims]
+        self.cut = tuple(
+            name for name, (_, whole) in zip(self._names, rims, strict=True) if not whole
         )
-        for name, (vertices, _), data in zip(names, rims, self.layer.data, strict=True):
-            self._opened[name] = _Opened(vertices, np.asarray(data)[:, -2:].copy())
+        chosen = set(ids)
+        self._chosen = {n for n, name in enumerate(self._names) if name in chosen}
+
+    def open(self, made: Callable[[Shapes], None]) -> None:
+        """Make the layer, which takes it long for many cells, and show it.
+
+        Parameters
+        ----------
+        made
+            Told the layer before it is shown.
+        """
+        # Line width is in px of the data, and is to be two points on the screen.
+        width = max(2.0 / (self.viewer.scene.camera.zoom * self._frame.um_per_px), 0.1)
+
+        def show(layer: Shapes) -> None:
+            self.layer = layer
+            for name, vertices, data in zip(self._names, self._rims, layer.data, strict=True):
+                self._opened[name] = _Opened(vertices, np.asarray(data)[:, -2:].copy())
+            made(layer)
+            put(self.viewer.layers, layer, self._tasks, self._begin)
+
+        self._tasks.ask(_TOPIC, partial(self._make, width), show)
+
+    def _make(self, width: float) -> Shapes:
+        from napari.layers import Shapes
+
+        roles = ["chosen" if n in self._chosen else "neighbour" for n in range(len(self._names))]
+        layer = Shapes(
+            self._rims,
+            shape_type="polygon",
+            name=_TOPIC,
+            edge_width=width,
+            edge_color=[_COLORS[role] for role in roles],
+            face_color="transparent",
+            features={_CELL: self._names, _ROLE: roles},
+            **self._frame.vertices(),
+        )
         # A shape that somebody draws here is no cell.
-        self.layer.feature_defaults = {_CELL: [""], _ROLE: [""]}
-        self._chosen = {n for n, name in enumerate(names) if name in chosen}
-        put(viewer.layers, self.layer, tasks, self._begin)
+        layer.feature_defaults = {_CELL: [""], _ROLE: [""]}
+        return layer
 
     def _begin(self) -> None:
-        self.viewer.layers.selection.active = self.layer
-        self.layer.mode = "direct"
-        self.layer.selected_data = self._chosen
+        layer = self.layer
+        if layer is not None:
+            self.viewer.layers.selection.active = layer
+            layer.mode = "direct"
+            layer.selected_data = self._chosen
 
     def changed(self) -> dict[str, Vertices]:
         """Give the new rims, vertices (x, y) in full-resolution px, of cells that were changed."""
         found: dict[str, Vertices] = {}
+        if self.layer is None:
+            return found
         names = self.layer.features[_CELL].astype(str).tolist()
         for name, data in zip(names, self.layer.data, strict=True):
             if name not in self._opened or name in found:
@@ -123,9 +150,11 @@ class EditLayer:
                 found[name] = opened.exact(now)[:, ::-1]
         return found
 
-    def close(self) -> None:
-        """Take the layer away."""
-        take(self.viewer.layers, self.layer, self._tasks)
+    def close(self, before: Layer | None) -> None:
+        """Take the layer away, also one that is still being made, and choose another."""
+        self._tasks.forget(_TOPIC)
+        if self.layer is not None:
+            lay_down(self.viewer.layers, self.layer, before, self._tasks)
 
 
 def _with_neighbours(outlines: Outlines, ids: Sequence[str], around: float) -> NDArray[np.int64]:

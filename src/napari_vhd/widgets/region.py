@@ -17,8 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .current import current_of
 from .parts.drawing import RegionDrawing
-from .parts.frame import sample_frame
 from .parts.step import StepDock, StepPanel
 from .parts.step_labels import text_label
 from .parts.steps import REGION
@@ -122,8 +122,8 @@ class RegionPanel(StepPanel):
 
     def _draw(self, mode: str) -> None:
         """Let the user draw; the layer is made where there is none."""
-        if self.control.session is not None:
-            self.drawing.begin(sample_frame(self.control.session), mode)
+        if (scene := current_of(self.viewer).scene) is not None:
+            self.drawing.begin(scene, mode)
 
     def _on_drawn(self) -> None:
         self._settle.start()

@@ -137,8 +137,8 @@ class RegionsDock(SceneDock):
 
     def _on_draw(self, on: bool) -> None:
         how = self.sender().property("how")
-        self.drawing.cancel()
         if not on or self.scene is None:
+            self.drawing.cancel()
             return
         self.drawing.start(self.scene, how)
         self.draw_buttons[how].setChecked(True)

@@ -213,7 +213,9 @@ class WorkflowDock(QWidget):
 def _put_after(header: QWidget, panel: QWidget) -> None:
     """Have the key Tab go from a heading into what is under it."""
     inside = [
-        one for one in panel.findChildren(QWidget) if one.focusPolicy() != Qt.FocusPolicy.NoFocus
+        one
+        for one in panel.findChildren(QWidget)
+        if one.focusPolicy() != Qt.FocusPolicy.NoFocus and one.window() is header.window()
     ]
     for before, after in pairwise([header, *inside]):
         QWidget.setTabOrder(before, after)

@@ -128,7 +128,8 @@ class Deeds(QObject):
         scene = self._scene
         if scene is None:
             return
-        again, tool = name == self._tool and name != PICK, BY_NAME[name]
+        in_hand, tool = self._tool, BY_NAME[name]
+        again = name == in_hand and name != PICK
         self.leave()
         if again and tool.stays:
             return
@@ -146,6 +147,16 @@ class Deeds(QObject):
             self._do_at_once(name)
             return
         self._set_tool(name)
+        if in_hand == PICK:
+            self._begin(scene, name)
+        else:
+            # To lay the other down is as much as the window does in one turn.
+            scene.tasks.soon(partial(self._begin, scene, name))
+
+    def _begin(self, scene: Scene, name: str) -> None:
+        if scene is not self._scene or name != self._tool:
+            return
+        asked = self._asked()
         if name in _SHAPES:
             self._drawn_for = name
             self.drawing.start(scene, _SHAPES[name])

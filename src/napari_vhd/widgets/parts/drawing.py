@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Shapes
 from psygnal import Signal
 
+from napari_vhd.layers.changing import put
+
 if TYPE_CHECKING:
-    from napari.layers import Shapes
     from napari.viewer import Viewer
     from shapely.geometry.base import BaseGeometry
 
-    from napari_vhd.layers.frame import Frame
+    from napari_vhd.layers.scene import Scene
 
 NAME = "Region to run"
 _COLOR = "#FFB000"
@@ -32,30 +34,38 @@ class RegionDrawing:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._layer: Shapes | None = None
+        self._mode = ""
 
-    def begin(self, frame: Frame, mode: str) -> None:
+    def begin(self, scene: Scene, mode: str) -> None:
         """Let the user draw.
 
         Parameters
         ----------
-        frame
+        scene
             Of the sample.
         mode
             Of the Shapes layer, for example ``add_rectangle``.
         """
-        if self._layer is None or self._layer not in self._viewer.layers:
-            self.release()
-            self._layer = self._viewer.add_shapes(
-                ndim=2,
-                name=NAME,
-                edge_color=_COLOR,
-                face_color="transparent",
-                edge_width=_EDGE_PX,
-                **frame.vertices(),
-            )
-            self._layer.events.data.connect(self._on_data)
-        self._viewer.layers.selection.active = self._layer
-        self._layer.mode = mode
+        self._mode = mode
+        if self._layer is not None and self._layer in self._viewer.layers:
+            self._take_up()
+            return
+        self.release()
+        self._layer = Shapes(
+            ndim=2,
+            name=NAME,
+            edge_color=_COLOR,
+            face_color="transparent",
+            edge_width=_EDGE_PX,
+            **scene.frame(),
+        )
+        self._layer.events.data.connect(self._on_data)
+        put(self._viewer.layers, self._layer, scene.tasks, self._take_up)
+
+    def _take_up(self) -> None:
+        if self._layer is not None:
+            self._viewer.layers.selection.active = self._layer
+            self._layer.mode = self._mode
 
     def shapes(self) -> list[BaseGeometry]:
         """Give what is drawn, in full-resolution px."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import shapely
 from napari.layers import Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_vhd.layers.changing import put, take
+from napari_vhd.layers.changing import lay_down, put
 
 from .ears import Ears
 
@@ -53,6 +54,7 @@ class OutlineDrawing(QObject):
         self._scene: Scene | None = None
         self._layer: Shapes | None = None
         self._is_line = False
+        self._wanted = ""
         self._before: Any = None
         self._ears = Ears()
         self.destroyed.connect(self._ears.let_go)
@@ -72,7 +74,18 @@ class OutlineDrawing(QObject):
         how
             One of `MODES`.
         """
+        began = self._layer is not None
         self.cancel()
+        self._wanted = how
+        if began:
+            # To lay the other down is as much as the window does in one turn.
+            scene.tasks.soon(partial(self._start, scene, how))
+        else:
+            self._start(scene, how)
+
+    def _start(self, scene: Scene, how: str) -> None:
+        if self._wanted != how or self._layer is not None:
+            return
         viewer, place = scene.viewer, scene.frame()
         layer = Shapes(
             name=f"draw a {how}",
@@ -96,17 +109,14 @@ class OutlineDrawing(QObject):
 
     def cancel(self) -> None:
         """Take the layer away; nothing is drawn."""
+        self._wanted = ""
         layer, scene = self._layer, self._scene
         if layer is None or scene is None:
             return
         self._ears.let_go()
         self._layer = self._scene = None
-        layers = scene.viewer.layers
-        # Before it goes: napari would choose a neighbour, and make controls for it.
-        if self._before in layers:
-            layers.selection.active = self._before
+        lay_down(scene.viewer.layers, layer, self._before, scene.tasks)
         self._before = None
-        take(layers, layer, scene.tasks)
         self.ended.emit()
 
     def _on_escape(self, _layer: Shapes) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
+    from napari_vhd.layers.paint import PaintWindow
     from napari_vhd.layers.scene import Scene
     from napari_vhd.layers.strokes import Stroke
 
@@ -53,6 +54,7 @@ class Painting(QObject):
         self._scene: Scene | None = None
         self._layer: Labels | None = None
         self._strokes: Strokes | None = None
+        self._before: Any = None
         self._names: dict[int, str] = {}
         self._wanted: tuple[str, str] | None = None
         self._label = ""
@@ -88,10 +90,18 @@ class Painting(QObject):
         scene = self._scene
         self._wanted = None
         self._waiting.let_go()
+        before, self._before = self._before, None
         self._forget()
-        if scene is not None:
-            scene.end_paint()
         self._scene = None
+        if scene is not None:
+            layers, window = scene.viewer.layers, scene.painting
+            # Before it goes: napari would choose a neighbour, and make controls for it.
+            if before in layers:
+                layers.selection.active = before
+            if window is None:
+                scene.end_paint()
+            else:
+                scene.tasks.soon(partial(_end, scene, window))
         self.ended.emit()
 
     def set_label(self, name: str, color: str = UNSURE_COLOR) -> None:
@@ -146,7 +156,8 @@ class Painting(QObject):
         self._ears.listen(layer.events.paint, self._on_paint)
         self._ears.listen(layer.events.selected_label, self._on_selected)
         self._ears.listen(scene.viewer.layers.events.removed, self._on_removed)
-        scene.viewer.layers.selection.active = layer
+        selection = scene.viewer.layers.selection
+        self._before, selection.active = selection.active, layer
         layer.bind_key("Escape", self._on_escape, overwrite=True)
         if self._label:
             self.set_label(self._label)
@@ -223,6 +234,12 @@ class Painting(QObject):
         table[value] = color
         layer.colormap = DirectLabelColormap(color_dict=table)
         return value
+
+
+def _end(scene: Scene, window: PaintWindow) -> None:
+    """Close a window, unless another was opened meanwhile."""
+    if scene.painting is window:
+        scene.end_paint()
 
 
 def _codes_of(scene: Scene, boundaries: str) -> Any:

@@ -11,52 +11,65 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_vhd.export.shapes import write_areas
 from napari_vhd.layers.boundaries import WHOLE
+from napari_vhd.layers.changing import put
 from napari_vhd.runner.preview import read_outlines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from napari.layers import Shapes
     from napari.viewer import Viewer
     from numpy.typing import NDArray
     from qtpy.QtWidgets import QWidget
 
-    from napari_vhd.runner.preview import Answer
-
+    from napari_vhd.layers.tasks import Tasks
 
 NUCLEI = "Preview: StarDist nuclei"
 CELLS = "Preview: ProSeg cells (few iterations)"
 _COLORS = {NUCLEI: "#00E5FF", CELLS: "#FFD400"}
 
 
-def show_labels(viewer: Viewer, name: str, answer: Answer, place: Mapping[str, Any]) -> None:
+def outlines_in(labels: Path) -> NDArray[np.uint8]:
+    """Read a picture of labels (``.npy``): 1 along the rims of labels, two px wide, else 0."""
+    from skimage.segmentation import find_boundaries
+
+    return find_boundaries(np.load(labels), mode="thick").astype(np.uint8)
+
+
+def show_outlines(
+    viewer: Viewer, name: str, outlines: NDArray[np.uint8], place: Mapping[str, Any], tasks: Tasks
+) -> None:
     """Show the outlines of a view, in place of the last ones.
 
     Parameters
     ----------
     name
         Of the layer, `NUCLEI` or `CELLS`.
+    outlines
+        As `outlines_in` gives them.
     place
         Scale, translation and units.
+    tasks
+        Where what is not done at once is done.
     """
+    from napari.layers import Labels
     from napari.utils.colormaps import DirectLabelColormap
 
-    labels = np.load(answer.labels) if answer.labels is not None else np.zeros((1, 1), np.int32)
     if name in viewer.layers:
         layer = viewer.layers[name]
-        layer.data = labels
+        layer.data = outlines
         layer.scale, layer.translate = place["scale"], place["translate"]
         return
-    active = viewer.layers.selection.active
-    layer = viewer.add_labels(
-        labels,
+    colors = {0: "transparent", 1: _COLORS[name], None: "transparent"}
+    layer = Labels(
+        outlines,
         name=name,
         opacity=1.0,
-        colormap=DirectLabelColormap(color_dict={0: "transparent", None: _COLORS[name]}),
+        colormap=DirectLabelColormap(color_dict=colors),
         **place,
     )
-    layer.contour = 2
     layer.editable = False
-    viewer.layers.selection.active = active
+    put(viewer.layers, layer, tasks)
 
 
 @dataclass(frozen=True)
@@ -100,10 +113,13 @@ class PictureNuclei:
             shown = np.sort(np.argsort(away)[:WHOLE])
         return cls(picture, rings, shown)
 
-    def show(self, viewer: Viewer, place: Mapping[str, Any]) -> None:
-        """Make a Shapes layer of them."""
-        viewer.add_shapes(
+    def layer(self, place: Mapping[str, Any]) -> Shapes:
+        """Make a Shapes layer of them, which takes long for many."""
+        from napari.layers import Shapes
+
+        return Shapes(
             [self.rings[row] for row in self.shown],
+            ndim=2,
             shape_type="polygon",
             name=f"StarDist nuclei of {self.picture}",
             edge_color=_COLORS[NUCLEI],

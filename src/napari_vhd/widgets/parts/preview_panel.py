@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
 )
 
 from napari_vhd.io.models import SHIPPED
+from napari_vhd.layers.changing import put
+from napari_vhd.layers.tasks import Tasks
 from napari_vhd.parameters import Params
 from napari_vhd.runner.events import Progress
 from napari_vhd.runner.preview import (
@@ -26,9 +28,10 @@ from napari_vhd.runner.preview import (
     GrowCells,
 )
 
+from .dispatch import dispatcher
 from .editors import WheelGuard
 from .frame import is_sample, rgb_layers
-from .preview_layers import CELLS, NUCLEI, PictureNuclei, ask_path, show_labels
+from .preview_layers import CELLS, NUCLEI, PictureNuclei, ask_path, show_outlines
 from .previewing import ITERATIONS, Previewing, Thresholds
 from .progress import TaskProgress
 from .step_labels import text_label
@@ -36,7 +39,7 @@ from .step_labels import text_label
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from napari.viewer import Viewer
 
     from napari_vhd.runner.preview import Answer
@@ -63,6 +66,8 @@ class PreviewPanel(QWidget):
         self.viewer = viewer
         self.control = control
         self.previewing = Previewing(viewer)
+        # What is previewed may be no sample, which would have its own.
+        self._tasks = Tasks(dispatcher(), self._on_unshown)
         self._turned = False
         self._hint = ""
         self._nuclei: PictureNuclei | None = None
@@ -81,6 +86,7 @@ class PreviewPanel(QWidget):
         self.viewer.layers.events.inserted.disconnect(self._on_layers)
         self.viewer.layers.events.removed.disconnect(self._on_layers)
         self.previewing.close()
+        self._tasks.close()
 
     def _build(self) -> None:
         self.pictures = QComboBox()
@@ -239,22 +245,20 @@ class PreviewPanel(QWidget):
 
     # Answers
 
-    def _on_answered(self, answer: Answer, place: dict[str, Any]) -> None:
+    def _on_answered(self, answer: Answer, outlines: Any, place: dict[str, Any]) -> None:
         self.progress.finish()
         numbers = _told(answer.numbers)
         if isinstance(answer.wish, GrowCells):
-            show_labels(self.viewer, CELLS, answer, place)
+            show_outlines(self.viewer, CELLS, outlines, place, self._tasks)
             self.said.setText(f"<b>Preview, not a result</b>: {numbers}.")
         else:
             self._show_thresholds(answer)
-            show_labels(self.viewer, NUCLEI, answer, place)
+            show_outlines(self.viewer, NUCLEI, outlines, place, self._tasks)
             self.said.setText(f"<b>Preview</b>: {numbers}.")
         self._show_buttons()
 
-    def _on_segmented(
-        self, nuclei: PictureNuclei, place: dict[str, Any], numbers: dict[str, Any]
-    ) -> None:
-        nuclei.show(self.viewer, place)
+    def _on_segmented(self, nuclei: PictureNuclei, layer: Layer, numbers: dict[str, Any]) -> None:
+        put(self.viewer.layers, layer, self._tasks)
         self.progress.finish()
         self._nuclei = nuclei
         some = len(nuclei.shown) < len(nuclei.rings)
@@ -274,6 +278,9 @@ class PreviewPanel(QWidget):
 
     def _on_progressed(self, done: float, total: float, what: str) -> None:
         self.progress.show_progress("Preview", Progress(done, total, what, None))
+
+    def _on_unshown(self, error: Exception) -> None:
+        self._on_failed(f"The preview cannot be shown: {error}")
 
     def _on_failed(self, sentence: str) -> None:
         self.progress.finish()

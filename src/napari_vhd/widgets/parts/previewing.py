@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +17,7 @@ from napari_vhd.runner.preview import (
 
 from .background import Background
 from .frame import finest, frame_of, sample_frame, view_of
-from .preview_layers import PictureNuclei
+from .preview_layers import PictureNuclei, outlines_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,10 +49,10 @@ class Previewing:
         Whose view is looked at.
     """
 
-    #: Answer, and place of its layer (scale, translation, units).
-    answered = Signal(object, dict)
-    #: Nuclei of a whole picture, place of their layer, what came out.
-    segmented = Signal(object, dict, dict)
+    #: Answer, its outlines in the view, and their place (scale, translation, units).
+    answered = Signal(object, object, dict)
+    #: Nuclei of a whole picture, their layer, what came out.
+    segmented = Signal(object, object, dict)
     #: Done, total, what.
     progressed = Signal(float, float, str)
     #: A sentence.
@@ -155,16 +154,22 @@ class Previewing:
     def _on_answered(self, answer: Answer) -> None:
         if isinstance(answer.wish, FindNuclei):
             self.has_candidates = True
-        if not isinstance(answer.wish, SegmentPicture):
-            self.answered.emit(answer, self._place)
-            return
+        place, picture, middle = self._place, self._picture, self._middle
         self._reading = True
 
-        def show(nuclei: PictureNuclei) -> None:
-            self._reading = False
-            self.segmented.emit(nuclei, self._place, dict(answer.numbers))
+        def read() -> Any:
+            if answer.labels is not None:
+                return outlines_in(answer.labels)
+            nuclei = PictureNuclei.read(answer.outlines, picture, middle)
+            return nuclei, nuclei.layer(place)
 
-        read = partial(PictureNuclei.read, answer.outlines, self._picture, self._middle)
+        def show(found: Any) -> None:
+            self._reading = False
+            if answer.labels is not None:
+                self.answered.emit(answer, found, place)
+            else:
+                self.segmented.emit(*found, dict(answer.numbers))
+
         self.background.ask("picture", read, then=show, failed=self._on_unreadable)
 
     def _on_progressed(self, _wish: Wish, done: float, total: float, what: str) -> None:

@@ -50,7 +50,7 @@ class VertexMode(QObject):
 
     @property
     def layer(self) -> Layer | None:
-        """The Shapes layer, None while none is open."""
+        """The Shapes layer, None while none is open or it is still being made."""
         return None if self._edit is None else self._edit.layer
 
     def start(self, scene: Scene) -> None:
@@ -68,13 +68,16 @@ class VertexMode(QObject):
         self._before = scene.viewer.layers.selection.active
         self._scene = scene
         self._edit = EditLayer(scene.viewer, outlines, ids, session.um_per_px, scene.tasks)
-        layer = self._edit.layer
+        self._tell(len(ids))
+        self._edit.open(self._on_made)
+
+    def _on_made(self, layer: Layer) -> None:
         layer.bind_key("Enter", self._on_enter, overwrite=True)
         layer.bind_key("Escape", self._on_escape, overwrite=True)
         for key in _DELETING:
             layer.bind_key(key, self._on_delete, overwrite=True)
-        self._ears.listen(scene.viewer.layers.events.removed, self._on_removed)
-        self._tell(len(ids))
+        if self._scene is not None:
+            self._ears.listen(self._scene.viewer.layers.events.removed, self._on_removed)
 
     def commit(self) -> None:
         """Ask for what was changed to be taken over; whoever does that leaves."""
@@ -93,14 +96,12 @@ class VertexMode(QObject):
 
     def leave(self, opened: Layer | None = None) -> None:
         """Close what is open, or only that layer; what was not taken over is forgotten."""
-        edit, scene = self._edit, self._scene
+        edit = self._edit
         if edit is None or opened not in (None, edit.layer):
             return
         self._ears.let_go()
         self._edit = self._scene = None
-        edit.close()
-        if scene is not None and self._before in scene.viewer.layers:
-            scene.viewer.layers.selection.active = self._before
+        edit.close(self._before)
         self._before = None
         self.ended.emit()
 
