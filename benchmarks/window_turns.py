@@ -21,8 +21,9 @@ SETTLE_S = 3.0
 def while_opening(run: Path) -> dict[str, Any]:
     """Measure how long the thread of a window works without a pause while a sample opens in it.
 
-    With the docks that come with a sample. The canvas is hidden: what a graphics card draws is not
-    counted. Of openings after the first, which loads and compiles what a process needs once.
+    With the docks that come with a sample; before, while these come. The canvas is hidden: what a
+    graphics card draws is not counted. Of openings after the first, which loads and compiles what a
+    process needs once.
     """
     import napari
     from qtpy.QtWidgets import QApplication
@@ -35,7 +36,10 @@ def while_opening(run: Path) -> dict[str, Any]:
     main.centralWidget().hide()
     viewer.window.resize(*WINDOW)
     viewer.show()
-    show_docks(viewer)
+    with Turns() as turns:
+        show_docks(viewer)
+        _turns_for(SETTLE_S)
+    docks = {"those that come with a sample": round(turns.longest_ms, 1)}
     opening = opening_of(viewer)
     longest = []
     for _ in range(OPENINGS + 1):
@@ -51,22 +55,46 @@ def while_opening(run: Path) -> dict[str, Any]:
         opening.opened.disconnect(shown.append)
         longest.append(turns.longest_ms)
     working = while_working(shown[0])
+    docks |= while_docks_come(viewer)
     opening.end()
     return {
         "open_longest_turn_ms": round(statistics.median(longest[1:]), 1),
         "open_longest_turns_ms": [round(one, 1) for one in longest],
         "working_longest_turns_ms": working,
+        "docks_longest_turn_ms": docks,
     }
+
+
+def while_docks_come(viewer: Any) -> dict[str, float]:
+    """Measure the longest turn while each of the other docks comes from the menu."""
+    from npe2 import PluginManager
+
+    from napari_vhd.keys import PLUGIN
+
+    found = {}
+    for widget in PluginManager.instance().get_manifest(PLUGIN).contributions.widgets or ():
+        if f"{widget.display_name} ({PLUGIN})" in viewer.window.dock_widgets:
+            continue
+        with Turns() as turns:
+            viewer.window.add_plugin_dock_widget(PLUGIN, widget.display_name, tabify=True)
+            _turns_for(1.0)
+        found[widget.display_name] = round(turns.longest_ms, 1)
+    return found
 
 
 def while_working(scene: Any) -> dict[str, list[float]]:
     """Measure the longest turn of what a person does, at the first time and again."""
     from qtpy.QtCore import QObject
 
+    from napari_vhd.layers.corrector import corrector_of
+    from napari_vhd.widgets.parts.drawing import RegionDrawing
     from napari_vhd.widgets.parts.outline_drawing import OutlineDrawing
+    from napari_vhd.widgets.parts.painting import Painting
+    from napari_vhd.widgets.parts.vertex_mode import VertexMode
 
     session, owner = scene.session, QObject()
-    drawing = OutlineDrawing(owner)
+    drawing, painting, vertices = OutlineDrawing(owner), Painting(owner), VertexMode(owner)
+    to_run = RegionDrawing(scene.viewer)
     selection, number = scene.viewer.layers.selection, itertools.count(1)
     boundaries = session.segmentations()[0]
     cells = session.outlines(boundaries).live_ids()
@@ -75,12 +103,20 @@ def while_working(scene: Any) -> dict[str, list[float]]:
         "choose a layer": lambda: setattr(selection, "active", scene.layers[next(number)]),
         "colour by a number": lambda: scene.color_by(NUMBER),
         "colour by types": lambda: scene.color_by(TYPES),
-        "begin to paint": scene.paint_window,
-        "end painting": scene.end_paint,
+        "take the brush": lambda: painting.start(scene, boundaries, TYPES, ""),
+        "lay it down": painting.leave,
         "side by side": lambda: scene.compare("side"),
         "no longer": lambda: scene.compare("off"),
         "take a lasso": lambda: drawing.start(scene, "lasso"),
-        "lay it down": drawing.cancel,
+        "another tool": lambda: drawing.start(scene, "polygon"),
+        "lay that down": drawing.cancel,
+        "choose 200 cells": lambda: scene.select(cells[:200]),
+        "open their vertices": lambda: vertices.start(scene),
+        "close them": vertices.leave,
+        "draw a region to run": lambda: to_run.begin(scene, "add_rectangle"),
+        "add a region": lambda: corrector_of(scene).do(
+            session.add_region, _middle(session), f"region {next(number)}"
+        ),
         "grow a cell": lambda: session.expand(cells[:1], 0.5),
         "show new results": session.reloaded.emit,
     }
@@ -95,6 +131,14 @@ def while_working(scene: Any) -> dict[str, list[float]]:
                 _turns_for(SETTLE_S)
             found[name].append(round(turns.longest_ms, 1))
     return found
+
+
+def _middle(session: Any) -> Any:
+    """Give a box in the middle of a sample, full-resolution px."""
+    import shapely
+
+    x, y = session.outlines(session.segmentations()[0]).centroids.mean(axis=0)
+    return shapely.box(x - 200, y - 200, x + 200, y + 200)
 
 
 class Turns:
