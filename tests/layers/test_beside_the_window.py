@@ -299,7 +299,7 @@ def test_a_version_that_is_overtaken_leaves_no_layer(
 
 
 @pytest.mark.parametrize("turns", [2, 3])
-def test_a_layer_that_is_made_for_a_column_when_new_results_are_shown_is_not_left_behind(
+def test_a_column_that_is_asked_for_when_new_results_are_shown_is_shown_and_nothing_left_behind(
     session: Session, turns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     window, viewer, scene = shown(session)
@@ -317,7 +317,8 @@ def test_a_layer_that_is_made_for_a_column_when_new_results_are_shown_is_not_lef
     window.rest()
     assert set(viewer.layers) == set(scene.layers)
     assert not set(before) & set(viewer.layers)
-    assert scene.coloring.column is not None
+    # What was asked for is what is shown.
+    assert scene.coloring.column == "Tumor_score"
     scene.close()
     assert len(viewer.layers) == 0
 

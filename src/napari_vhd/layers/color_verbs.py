@@ -35,6 +35,7 @@ class ColorVerbs:
     _coloring: Coloring
     _read: Read | None
     _hidden: set[str]
+    _wished: Wish | None
     _edits: int
     _awaited: Awaited
 
@@ -91,6 +92,7 @@ class ColorVerbs:
         if (column, boundaries) != (self._coloring.column, self._coloring.boundaries):
             self._hidden = set()
         if column is None:
+            self._wished = None
             self.tasks.forget("column")
             self._show_nothing(boundaries)
         else:
@@ -114,12 +116,20 @@ class ColorVerbs:
         self.color_by(column, boundaries, computed=computed)
 
     def _ask(self, wish: Wish) -> None:
-        since = self._edits
+        since, self._wished = self._edits, wish
+
+        def find() -> Read:
+            try:
+                return read(self.session, wish)
+            except BaseException:
+                if self._wished is wish:
+                    self._wished = None
+                raise
 
         def make(found: Read) -> None:
             self.tasks.in_turns("column", self._showing(found, since))
 
-        self.tasks.ask("column", lambda: read(self.session, wish), make)
+        self.tasks.ask("column", find, make)
 
     def _showing(self, found: Read, since: int | None = None) -> Generator[None, None, None]:
         """Colour the cells by a column that was read, in steps."""
@@ -152,6 +162,8 @@ class ColorVerbs:
         yield
         self._show_fills(wish.boundaries)
         yield
+        if self._wished == wish:
+            self._wished = None
         self._say_coloring()
 
     def _show_nothing(self, boundaries: str) -> None:

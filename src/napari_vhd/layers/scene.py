@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_vhd.corrections.reviewed import CellsChanged
     from napari_vhd.session import Session
 
-    from .coloring import Read
+    from .coloring import Read, Wish
     from .paint import PaintWindow
     from .raster import CellRaster
     from .stack import Stack
@@ -102,6 +102,8 @@ class Scene(Following):
         self._coloring = Coloring(None, "")
         self._read: Read | None = None
         self._hidden: set[str] = set()
+        # The column that was asked for, until it is shown.
+        self._wished: Wish | None = None
         self._selection: tuple[str, ...] = ()
         self._recent: deque[tuple[int, CellsChanged]] = deque(maxlen=RECENT)
         self._edits = 0
@@ -314,7 +316,7 @@ class Scene(Following):
 
         Cells are coloured by what is new, where that is cell types or domains.
         """
-        state, prepared = state_of(self), making.prepared
+        state, prepared, wished = state_of(self), making.prepared, self._wished
         new = prepared.columns - self._prepared.columns
         if prepared.first is not None and prepared.first.wish.column in new:
             del state["coloring"]
@@ -333,6 +335,9 @@ class Scene(Following):
         self._stack.name_again()
         self.restore(state)
         self._awaited.begin(making, state["outlines"])
+        if wished is not None and wished.boundaries in prepared.segmentations:
+            # Somebody asked for it when these results were about to be shown.
+            self.color_by(wished.column, wished.boundaries, computed=wished.computed)
         self.selection_changed.emit(())
         self.layers_changed.emit()
         self.tasks.later("garbage", _IDLE_S, self._look_through)
