@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .batch import quickly
 from .controls import Controls
+from .listeners import listeners
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -105,17 +106,16 @@ class Change:
         """Keep what the window does when something is emitted for later."""
         held = ExitStack()
         keeping = {_DRAW: self._draw_later, _REMOVE_CONTROLS: self._later}
-        for callback in emitter.callbacks:
-            if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
-                name, follow = (type(owner).__name__, callback[1]), getattr(owner, callback[1])
-                if name == _ADD_CONTROLS:
-                    Controls.can_wait(owner)
-                    held.enter_context(emitter.blocker(follow))
-                elif name in keeping:
-                    held.enter_context(emitter.blocker(follow))
-                    keep = partial(keeping[name], follow)
-                    emitter.connect(keep, position="first")
-                    held.callback(emitter.disconnect, keep)
+        for owner, method in list(listeners(emitter)):
+            name, follow = (type(owner).__name__, method), getattr(owner, method)
+            if name == _ADD_CONTROLS:
+                Controls.can_wait(owner)
+                held.enter_context(emitter.blocker(follow))
+            elif name in keeping:
+                held.enter_context(emitter.blocker(follow))
+                keep = partial(keeping[name], follow)
+                emitter.connect(keep, position="first")
+                held.callback(emitter.disconnect, keep)
         return held
 
     def _later(self, follow: Callable[[Any], Any], event: Any) -> None:

@@ -10,6 +10,7 @@ from napari_vhd.exceptions import BadInputError
 from .batch import quickly, show
 from .image import image_layer, overview_layer
 from .lines import OutlineLayer
+from .listeners import listeners
 from .stack import LINES, Stack
 
 if TYPE_CHECKING:
@@ -168,8 +169,7 @@ class Comparison:
 
 def _make_places(grid: Any) -> None:
     """Have napari make the two places of its grid: half of what splitting the view takes it."""
-    for callback in grid.events.enabled.callbacks:
-        canvas = callback[0]() if isinstance(callback, tuple) else None
+    for canvas, _ in list(listeners(grid.events.enabled)):
         make = getattr(canvas, "_init_or_update_grid", None)
         if make is not None:
             with grid.events.enabled.blocker():

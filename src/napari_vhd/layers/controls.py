@@ -7,6 +7,8 @@ from weakref import ref
 
 from napari.utils.events import Event
 
+from .listeners import listeners
+
 
 class Controls(dict[Any, Any]):
     """Controls by layer; those that are missing are made when somebody asks for them.
@@ -45,7 +47,6 @@ def make_controls(layers: Any, layer: Any) -> None:
     """Make the controls of a layer, where the window has none of it."""
     if layer not in layers:
         return
-    for callback in layers.events.inserted.callbacks:
-        container = callback[0]() if isinstance(callback, tuple) else None
+    for container, _ in list(listeners(layers.events.inserted)):
         if isinstance(controls := getattr(container, "widgets", None), Controls):
             controls[layer]
