@@ -62,6 +62,7 @@ def main() -> None:
         figures |= _measured("opening", run)
         figures |= _measured("ours", run)
         figures |= _measured("window", run)
+        figures |= _measured("first window", run)
         many = options.cells > MOST_SHAPES
         figures["peers"] = {
             name: f"left out above {MOST_SHAPES:,} cells" if many else _measured(name, run)
@@ -75,7 +76,7 @@ def _measured(name: str, run: Path) -> dict[str, Any]:
     """Measure one contender in a process of its own."""
     command = [sys.executable, __file__, "--contender", name, "--run", str(run)]
     # A window has a canvas, which needs a screen with OpenGL.
-    environment = {**os.environ} | ({} if name == "window" else {"QT_QPA_PLATFORM": "offscreen"})
+    environment = {**os.environ} | ({} if "window" in name else {"QT_QPA_PLATFORM": "offscreen"})
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     found: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
     return found
@@ -232,10 +233,18 @@ def window(run: Path) -> dict[str, Any]:
     return window_turns.while_opening(run)
 
 
+def first_window(run: Path) -> dict[str, Any]:
+    """Measure a window in which nothing of ours was shown before."""
+    import window_turns
+
+    return window_turns.from_nothing(run)
+
+
 CONTENDERS = {
     "opening": opening,
     "ours": ours,
     "window": window,
+    "first window": first_window,
     **display_peers.CONTENDERS,
 }
 

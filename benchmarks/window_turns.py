@@ -18,6 +18,26 @@ OPENINGS = 3
 SETTLE_S = 3.0
 
 
+def from_nothing(run: Path) -> dict[str, Any]:
+    """Measure as `while_opening`, where nothing of ours was imported before a sample is opened."""
+    import napari
+    from qtpy.QtWidgets import QApplication
+
+    viewer = napari.Viewer(show=False)
+    main: Any = viewer.window._qt_window  # noqa: SLF001  (napari has no other way to it)
+    main.centralWidget().hide()
+    viewer.window.resize(*WINDOW)
+    viewer.show()
+    _turns_for(SETTLE_S)
+    with Turns() as turns:
+        viewer.open(str(run), plugin="napari-vhd")
+        while not viewer.layers:
+            QApplication.processEvents()
+        _turns_for(2 * SETTLE_S)
+    viewer.close()
+    return {"first_open_longest_turn_ms": round(turns.longest_ms, 1)}
+
+
 def while_opening(run: Path) -> dict[str, Any]:
     """Measure how long the thread of a window works without a pause while a sample opens in it.
 
