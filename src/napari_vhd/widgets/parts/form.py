@@ -59,7 +59,7 @@ class ParameterForm(QWidget):
     ) -> None:
         super().__init__(parent)
         self.kind = kind
-        hints = _hints(kind)
+        hints = hints_of(kind)
         chosen = [f.name for f in dataclasses.fields(kind)] if names is None else list(names)
         self.editors: dict[str, Any] = {}
         self._quiet = False
@@ -172,8 +172,11 @@ class Binder:
 
 
 @functools.cache
-def _hints(kind: type) -> dict[str, Any]:
-    """Give the types of a dataclass's fields, with what is said about them."""
+def hints_of(kind: type) -> dict[str, Any]:
+    """Give the types of a dataclass's fields, with what is said about them.
+
+    Slow the first time: ask where nobody waits.
+    """
     return get_type_hints(kind, include_extras=True)
 
 

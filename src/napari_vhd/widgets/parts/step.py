@@ -10,12 +10,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_vhd.parameters import Params
+from napari_vhd.parameters import Params, ProsegSettings
 from napari_vhd.widgets.run_control import control_of
 
 from . import report
 from .closing import CloseGuard
-from .form import Binder, ParameterForm
+from .form import Binder, ParameterForm, hints_of
 from .pictures import Pictures
 from .place import place_is_known
 from .progress import TaskProgress
@@ -36,6 +36,10 @@ _NOT_OURS = (
     "This is a SpatialData store that another program made: it can be looked at and corrected, but "
     "not run. Open its Space Ranger folder to run it."
 )
+
+# This module is loaded beside the window, panels are made in it.
+for _kind in (Params, ProsegSettings):
+    hints_of(_kind)
 
 
 class StepPanel(QWidget):
