@@ -20,11 +20,10 @@ from napari_vhd.config import RunConfig
 from napari_vhd.io.store import RunStore
 from napari_vhd.runner.run import run_config
 from napari_vhd.session import Session
-from napari_vhd.widgets import opening
+from napari_vhd.widgets import docked, opening
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.parts import closing
 from napari_vhd.widgets.parts.place import PlaceDialog
-from napari_vhd.widgets.workflow import WorkflowDock
 
 # A generous guard; what it is, benchmarks/display.py measures.
 MOST_MS = 150
@@ -33,9 +32,10 @@ SAMPLE, REGION, SEGMENTATION, DOMAINS, DECONVOLUTION, CELL_TYPES, REVIEW = range
 
 @pytest.fixture
 def dock(viewer, qtbot):
-    made = WorkflowDock(viewer)
-    viewer.window.add_dock_widget(made, name="workflow")
-    return made
+    held = docked.Workflow(viewer)
+    viewer.window.add_dock_widget(held, name="workflow")
+    qtbot.waitUntil(lambda: held.dock is not None, timeout=LONG)
+    return held.dock
 
 
 @pytest.fixture
@@ -239,7 +239,8 @@ def test_closing_during_a_run_asks_and_hiding_does_not(
     qtbot.waitUntil(lambda: control.session.run_dir is not None, timeout=LONG)
     answers = []
     monkeypatch.setattr(closing, "wants_to_end", lambda _: answers.pop(0))
-    around = dock.parentWidget()
+    held = dock.parentWidget()
+    around = held.parentWidget()
 
     around.titleBarWidget().hide_button.click()
     assert not around.isVisible()
@@ -256,7 +257,7 @@ def test_closing_during_a_run_asks_and_hiding_does_not(
         qtbot.wait(50)
         assert answers == []
         assert control.is_running
-        assert dock.parentWidget() is around
+        assert held.parentWidget() is around
     around.setFloating(False)
     qtbot.wait(50)
 
