@@ -77,12 +77,14 @@ def pictures(folder: Path) -> Iterator[tuple[str, Any]]:
 
 
 def dock(viewer: Viewer, name: str) -> Any:
-    """Bring a dock to the front."""
-    from napari_vhd.keys import PLUGIN
+    """Bring a dock to the front, and wait until it is filled."""
     from napari_vhd.widgets.docks import raise_dock
+    from napari_vhd.widgets.window import wait
 
-    raise_dock(viewer, name)
-    return viewer.window.add_plugin_dock_widget(PLUGIN, name)[1]
+    held = raise_dock(viewer, name)
+    while held.dock is None:
+        wait(0.05)
+    return held.dock
 
 
 def types(viewer: Viewer, scene: Scene) -> None:

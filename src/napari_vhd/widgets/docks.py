@@ -96,6 +96,8 @@ class _Arrival(QObject):
 
     def _follow(self, opening_of: Callable[[Viewer], Opening]) -> None:
         opening_of(self._viewer).opened.connect(_on_opened, unique=True)
+        if (scene := current_of(self._viewer).scene) is not None:
+            _on_opened(scene)
         self.deleteLater()
 
 
