@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from contextlib import suppress
 from functools import cache, partial
 from importlib import import_module
@@ -11,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from napari.settings import get_plugin_settings
 
+from napari_vhd.corrections.collection import set_aside
 from napari_vhd.keys import PLUGIN
 
 from .background import Background
@@ -59,9 +61,14 @@ def when_loaded(
 
 
 def _load(what: str) -> Any:
-    _get_settings_ready()
-    module, _, name = what.partition(":")
-    return getattr(import_module(f"{_ROOM}.{module}"), name)
+    place, _, name = what.partition(":")
+    module = f"{_ROOM}.{place}"
+    if module not in sys.modules:
+        # None of what is imported is garbage: to look at it would stop the window.
+        with set_aside():
+            _get_settings_ready()
+            import_module(module)
+    return getattr(sys.modules[module], name)
 
 
 @cache
