@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import mouse
 import pytest
 from napari.utils.interactions import mouse_move_callbacks
+from napari.utils.notifications import notification_manager
 
 from napari_vhd import keys
 from napari_vhd.widgets.cell import CellDock
@@ -82,6 +83,21 @@ def test_a_click_keeps_a_card_and_ctrl_click_adds_cells(shown: Window) -> None:
     shown.click(shown.dock.clear)
     shown.settle()
     assert shown.scene.selection == ()
+
+
+def test_to_go_to_a_cell_that_was_just_deleted_is_refused_in_a_sentence(shown: Window) -> None:
+    (cell,) = shown.cells(1)
+    shown.scene.select([cell])
+    shown.settle()
+    shown.session.delete([cell])
+    assert shown.scene.selection == (cell,)  # the window has yet to hear of it
+    with shown.bot.captureExceptions() as errors:
+        shown.click(shown.dock.jump)
+    assert errors == []
+    assert f"there is no cell {cell!r}; if it was" in notification_manager.records[-1].message
+    shown.settle()
+    assert shown.scene.selection == ()
+    assert not shown.dock.jump.isEnabled()
 
 
 def test_several_cells_are_summed_up(shown: Window) -> None:

@@ -256,7 +256,10 @@ class ViewVerbs:
                 self.select((cell_id,))
                 return
         if not self._awaited.put_off([None], lambda: self.go_to_cell(cell_id)):
-            raise BadInputError(f"{self.session.sample_id}: there is no cell {cell_id!r}.")
+            raise BadInputError(
+                f"{self.session.sample_id}: there is no cell {cell_id!r}; if it was deleted or "
+                "merged, undo brings it back."
+            )
 
     # Painting
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QSize, Qt, QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton
+
+from napari_vhd.exceptions import BadInputError
 
 from .parts.card_text import card_text, cells_text
 from .parts.composition_bar import CompositionBar
@@ -178,7 +181,10 @@ class CellDock(SceneDock):
 
     def _on_jump(self) -> None:
         if self.scene is not None and self.scene.selection:
-            self.scene.go_to_cell(self.scene.selection[0])
+            try:
+                self.scene.go_to_cell(self.scene.selection[0])
+            except BadInputError as error:
+                show_error(str(error))
 
     def showEvent(self, event: Any) -> None:
         """Show what was missed while hidden."""

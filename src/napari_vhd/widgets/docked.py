@@ -93,6 +93,8 @@ class Docked(QWidget):
             self._forget()
             made, self._made = self._made, None
             if made is not None:
+                # Else it would be gone before it has let go of what it listens to.
+                made.setParent(self)
                 made.deleteLater()
             self.deleteLater()
 
