@@ -92,6 +92,9 @@ def test_a_hundred_samples_and_docks_in_one_window_leave_nothing(
 ) -> None:
     viewer = make_napari_viewer()
     before: dict[str, int] = {}
+    # Threads of a viewer that are started when they are first needed.
+    for work in (control_of(viewer).background, control_of(viewer).session_work):
+        work.ask("begin", int, then=lambda _: None)
     settle()
     windows = top_level()
     for number in range(TIMES):
@@ -120,6 +123,7 @@ def test_a_hundred_samples_and_docks_in_one_window_leave_nothing(
     qtbot.wait(500)
     after = counts(viewer)
     control_of(viewer).background.close()
+    control_of(viewer).session_work.close()
     more = {name: after[name] - count for name, count in before.items()}
     assert {name: count for name, count in more.items() if count > 0} == {}
     assert {kind.__name__: after[kind.__name__] for kind in KINDS if after[kind.__name__]} == {}

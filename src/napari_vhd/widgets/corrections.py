@@ -127,6 +127,11 @@ class CorrectionsDock(SceneDock):
         if self.scene is not None:
             close_corrector(self.scene)
 
+    def let_go(self) -> None:
+        """Hear nothing any more, nor does the card."""
+        self.parts.card.let_go()
+        super().let_go()
+
     def refresh_theme(self) -> None:
         """Draw in the theme's text colour."""
         ink = theme_color(self.viewer, "text")

@@ -93,7 +93,9 @@ class Docked(QWidget):
             self._forget()
             made, self._made = self._made, None
             if made is not None:
-                # Else it would be gone before it has let go of what it listens to.
+                if (let_go := getattr(made, "let_go", None)) is not None:
+                    let_go()
+                # One that was not taken in yet would be gone before others hear that it goes.
                 made.setParent(self)
                 made.deleteLater()
             self.deleteLater()

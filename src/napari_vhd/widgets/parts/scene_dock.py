@@ -162,6 +162,12 @@ class SceneDock(QWidget):
             self.show_body()
             self.show_scene(self.scene)
 
+    def let_go(self) -> None:
+        """Hear nothing any more; called before it goes."""
+        self._to_scene.let_go()
+        self._to_viewer.let_go()
+        self.background.close()
+
     def _on_theme(self, _event: Any = None) -> None:
         self.refresh_theme()
 
@@ -172,9 +178,7 @@ class SceneDock(QWidget):
             return
         shorten_title(self)
         if self.parent() is None:
-            self._to_scene.let_go()
-            self._to_viewer.let_go()
-            self.background.close()
+            self.let_go()
             self.deleteLater()
 
     def showEvent(self, event: QShowEvent) -> None:
