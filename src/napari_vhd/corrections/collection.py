@@ -43,6 +43,13 @@ def set_aside() -> Iterator[None]:
     """
     if _Aside.is_any:
         gc.collect()
+    with all_stays():
+        yield
+
+
+@contextmanager
+def all_stays() -> Iterator[None]:
+    """Read or import what stays, as `set_aside`, and look for nothing before."""
     with no_collection():
         yield
         gc.freeze()

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from napari.settings import get_plugin_settings
 
-from napari_vhd.corrections.collection import set_aside
+from napari_vhd.corrections.collection import all_stays
 from napari_vhd.keys import PLUGIN
 
 from .background import Background
@@ -65,7 +65,7 @@ def _load(what: str) -> Any:
     module = f"{_ROOM}.{place}"
     if module not in sys.modules:
         # None of what is imported is garbage: to look at it would stop the window.
-        with set_aside():
+        with all_stays():
             _get_settings_ready()
             import_module(module)
     return getattr(sys.modules[module], name)
