@@ -340,15 +340,18 @@ class Scene(Following):
             self.color_by(wished.column, wished.boundaries, computed=wished.computed)
         self.selection_changed.emit(())
         self.layers_changed.emit()
-        self.tasks.later("garbage", _IDLE_S, self._look_through)
+        self.tidy()
 
-    def _look_through(self) -> None:
-        """Forget the layers of the version before, which were there when this one was read.
+    def tidy(self) -> None:
+        """Forget what was shown before, which was there when this was read, in a while.
 
         All waits for that, so it is done when nobody does anything.
         """
+        self.tasks.later("garbage", _IDLE_S, self._look_through)
+
+    def _look_through(self) -> None:
         if self._mouse is not None and self._mouse.rests_s < _IDLE_S and not self.tasks.is_direct:
-            self.tasks.later("garbage", _IDLE_S, self._look_through)
+            self.tidy()
         else:
             self.tasks.ask("garbage", look_through, lambda _: None)
 

@@ -14,6 +14,7 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import Signal
 from psygnal.qt import start_emitting_from_queue
 
+from napari_vhd.corrections.collection import all_stays
 from napari_vhd.exceptions import VhdError
 from napari_vhd.io.view_file import read_view
 from napari_vhd.layers.prepared import Prepared
@@ -87,6 +88,12 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
         session.close()
         raise
     return Opened(session, prepared, view, notices)
+
+
+def _close_beside(session: Session) -> None:
+    """Close a session beside another, of which what is set aside stays so."""
+    with all_stays():
+        session.close()
 
 
 @cache
@@ -190,7 +197,8 @@ class Opening:
         self._making = None
         viewer = self._viewer()
         if before is not None:
-            before.session.close()
+            _close_beside(before.session)
+            scene.tidy()
         if opened.session.run_dir is not None:
             self._keeper = ViewKeeper(scene, opened.session.run_dir, self._background)
         if self._end is None and viewer is not None:
@@ -223,7 +231,10 @@ class Opening:
         scene, self._making = self._making, None
         if scene is not None:
             scene.close()
-            scene.session.close()
+            if self._current.scene is None:
+                scene.session.close()
+            else:
+                _close_beside(scene.session)
 
     def _end_view(self) -> None:
         """Keep how the sample was looked at."""
