@@ -61,18 +61,18 @@ def when_loaded(
 
 
 def _load(what: str) -> Any:
+    _get_ready()
     place, _, name = what.partition(":")
     module = f"{_ROOM}.{place}"
     if module not in sys.modules:
         # None of what is imported is garbage: to look at it would stop the window.
         with all_stays():
-            _get_settings_ready()
             import_module(module)
     return getattr(sys.modules[module], name)
 
 
 @cache
-def _get_settings_ready() -> None:
-    """Have napari read what all plugins let a user set, which takes it long the first time."""
-    with suppress(KeyError):
+def _get_ready() -> None:
+    """Set aside what was imported before, and have napari read what all plugins let a user set."""
+    with all_stays(), suppress(KeyError):
         get_plugin_settings(PLUGIN)
