@@ -193,22 +193,31 @@ def test_a_dock_that_cannot_be_loaded_says_so(
     Nowhere.__bases__ = (QLabel,)  # no dock of ours, for others who look for them
 
 
-def test_a_dock_that_is_closed_before_it_is_there_is_not_made(
+def test_a_dock_that_is_closed_before_it_is_there_is_not_filled(
     make_napari_viewer: Callable[..., Viewer], qtbot: QtBot
 ) -> None:
     viewer = make_napari_viewer()
     made: list[Any] = []
+    filled: list[Any] = []
+
+    class ClosedWhenMade(docked.Legend):
+        def _make(self, kind: Any) -> None:
+            super()._make(kind)
+            made.append(self._made)
+            viewer.window.remove_dock_widget(self)
+
     with qtbot.captureExceptions() as errors:
-        for wait in (0, 1):
-            shown = docked.Legend(viewer)
-            shown.filled.connect(lambda: made.append(1))
+        for kind in (docked.Legend, ClosedWhenMade):
+            shown = kind(viewer)
+            shown.filled.connect(lambda: filled.append(1))
             viewer.window.add_dock_widget(shown, name="legend")
-            if wait:
-                qtbot.waitUntil(lambda shown=shown: hasattr(shown, "_made"))
-            viewer.window.remove_dock_widget(shown)
+            if kind is docked.Legend:
+                viewer.window.remove_dock_widget(shown)
             qtbot.wait(300)
+    qtbot.waitUntil(lambda: len(made) == 1)
+    qtbot.wait(100)
     assert errors == []
-    assert made == []
+    assert filled == []
 
 
 def test_without_a_viewer_the_picture_is_given_in_um(

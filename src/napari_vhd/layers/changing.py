@@ -106,7 +106,7 @@ class Change:
         """Keep what the window does when something is emitted for later."""
         held = ExitStack()
         keeping = {_DRAW: self._draw_later, _REMOVE_CONTROLS: self._later}
-        for owner, method in list(listeners(emitter)):
+        for owner, method in listeners(emitter):
             name, follow = (type(owner).__name__, method), getattr(owner, method)
             if name == _ADD_CONTROLS:
                 Controls.can_wait(owner)

@@ -49,7 +49,7 @@ class ColorVerbs:
         """What colours the cells."""
         return self._coloring
 
-    def end_paint(self) -> None:
+    def end_paint(self, before: Layer | None = None) -> None:
         """Take the paint window away."""
         raise NotImplementedError
 

@@ -169,7 +169,7 @@ class Comparison:
 
 def _make_places(grid: Any) -> None:
     """Have napari make the two places of its grid: half of what splitting the view takes it."""
-    for canvas, _ in list(listeners(grid.events.enabled)):
+    for canvas, _ in listeners(grid.events.enabled):
         make = getattr(canvas, "_init_or_update_grid", None)
         if make is not None:
             with grid.events.enabled.blocker():

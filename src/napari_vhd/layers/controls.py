@@ -47,6 +47,6 @@ def make_controls(layers: Any, layer: Any) -> None:
     """Make the controls of a layer, where the window has none of it."""
     if layer not in layers:
         return
-    for container, _ in list(listeners(layers.events.inserted)):
+    for container, _ in listeners(layers.events.inserted):
         if isinstance(controls := getattr(container, "widgets", None), Controls):
             controls[layer]

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Any
 
 
-def listeners(emitter: Any) -> Iterator[tuple[Any, str]]:
+def listeners(emitter: Any) -> list[tuple[Any, str]]:
     """Give each object whose method is called when something is emitted, and the method's name.
 
     Parameters
@@ -16,7 +13,6 @@ def listeners(emitter: Any) -> Iterator[tuple[Any, str]]:
     emitter
         One of napari's events.
     """
-    for callback in emitter.callbacks:
-        # A method is kept as its object, weakly, and its name.
-        if isinstance(callback, tuple) and (owner := callback[0]()) is not None:
-            yield owner, callback[1]
+    # A method is kept as its object, weakly, and its name.
+    methods = [callback for callback in emitter.callbacks if isinstance(callback, tuple)]
+    return [(owner, name) for kept, name in methods if (owner := kept()) is not None]

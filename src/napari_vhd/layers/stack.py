@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .batch import quickly
-from .changing import Change, take
+from .changing import Change, lay_down, take
 from .controls import make_controls
 
 if TYPE_CHECKING:
@@ -104,13 +104,16 @@ class Stack:
             ours = [layer for layer in self.layers if self.name_of(layer) == name]
             yield from self._choosing(next(iter(ours), self.layers[-1]))
 
-    def remove(self, layer: Layer) -> None:
-        """Take a layer out, if it is still there."""
+    def remove(self, layer: Layer, before: Layer | None = None) -> None:
+        """Take a layer out, if it is still there; for a tool see `lay_down`."""
         if layer in self._own:
             self._tasks.forget(f"layer {self._kind[id(layer)]}")
             self._own.remove(layer)
             del self._kind[id(layer)], self._names[id(layer)]
-            take(self._all, layer, self._tasks)
+            if before is None:
+                take(self._all, layer, self._tasks)
+            else:
+                lay_down(self._all, layer, before, self._tasks)
 
     def clear(self) -> None:
         """Take all of ours out."""

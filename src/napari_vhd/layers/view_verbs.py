@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable, Iterable
 
-    from napari.layers import Labels
+    from napari.layers import Labels, Layer
 
     from napari_vhd.corrections.reviewed import CellsChanged
     from napari_vhd.session import Session
@@ -314,13 +314,19 @@ class ViewVerbs:
         set_visible(cells.fills.layer, False)
         self.layers_changed.emit()
 
-    def end_paint(self) -> None:
-        """Take the paint window away, also one that is still being read."""
+    def end_paint(self, before: Layer | None = None) -> None:
+        """Take the paint window away, also one that is still being read.
+
+        Parameters
+        ----------
+        before
+            Layer that was chosen before, and is chosen again; None: napari chooses one.
+        """
         self.tasks.forget("paint")
         paint, self._paint = self._paint, None
         if paint is not None:
             self.tasks.soon(self._unpainted)
-            self._stack.remove(paint.layer)
+            self._stack.remove(paint.layer, before)
             self.layers_changed.emit()
 
     def _unpainted(self) -> None:

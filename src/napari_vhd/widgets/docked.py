@@ -61,7 +61,6 @@ class Docked(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.addWidget(self._said)
         self._forget = when_loaded(self.viewer, self.holds, self._make, self._say)
-        self.destroyed.connect(self._forget)
 
     def when_filled(self, then: Callable[[], None]) -> None:
         """Call something when the dock is there."""

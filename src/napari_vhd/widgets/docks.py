@@ -68,8 +68,7 @@ class _Arrival(QObject):
         super().__init__(main)
         self._viewer, self._main = viewer, main
         self._left = list(FIRST)
-        forget = when_loaded(viewer, "parts.settings:settings", self._on_settings)
-        self.destroyed.connect(lambda: forget())
+        when_loaded(viewer, "parts.settings:settings", self._on_settings)
 
     def _on_settings(self, settings: Callable[[], Settings]) -> None:
         if settings().open_docks:

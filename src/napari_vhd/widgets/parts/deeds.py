@@ -138,8 +138,7 @@ class Deeds(QObject):
             self.refused.emit(_too_few(tool.least, tool.most, number))
             self.tool_changed.emit(PICK)
             return
-        asked = self._asked()
-        if name == BRUSH and not asked.column:
+        if name == BRUSH and not self._asked().column:
             self.refused.emit(_NO_COLUMN)
             self.tool_changed.emit(PICK)
             return

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from napari.layers import Labels
 
-    from napari_vhd.layers.paint import PaintWindow
     from napari_vhd.layers.scene import Scene
     from napari_vhd.layers.strokes import Stroke
 
@@ -94,14 +93,7 @@ class Painting(QObject):
         self._forget()
         self._scene = None
         if scene is not None:
-            layers, window = scene.viewer.layers, scene.painting
-            # Before it goes: napari would choose a neighbour, and make controls for it.
-            if before in layers:
-                layers.selection.active = before
-            if window is None:
-                scene.end_paint()
-            else:
-                scene.tasks.soon(partial(_end, scene, window))
+            scene.end_paint(before)
         self.ended.emit()
 
     def set_label(self, name: str, color: str = UNSURE_COLOR) -> None:
@@ -234,12 +226,6 @@ class Painting(QObject):
         table[value] = color
         layer.colormap = DirectLabelColormap(color_dict=table)
         return value
-
-
-def _end(scene: Scene, window: PaintWindow) -> None:
-    """Close a window, unless another was opened meanwhile."""
-    if scene.painting is window:
-        scene.end_paint()
 
 
 def _codes_of(scene: Scene, boundaries: str) -> Any:
