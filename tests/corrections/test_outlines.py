@@ -121,6 +121,14 @@ def test_touching_takes_cells_by_their_outline() -> None:
     assert outlines.touching(shapely.box(11, 0, 19, 10)).tolist() == []
 
 
+def test_an_outline_that_was_asked_can_be_asked_by_another_thread(outlines: Outlines) -> None:
+    # GEOS indexes a prepared one when it is first asked: two threads at once end the process.
+    region = shapely.Point(500, 500).buffer(200)
+    assert len(outlines.within(region))
+    assert len(outlines.touching(region))
+    assert not shapely.is_prepared(region)
+
+
 def test_rows_are_for_life(outlines: Outlines, cells: np.ndarray) -> None:
     n = len(cells)
     assert outlines.remove("c5") == 5

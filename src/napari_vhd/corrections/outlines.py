@@ -56,9 +56,10 @@ class Outlines:
         self.name = name
         self.lock = RLock()
         self.revision = 0
-        self._ids = [str(cell) for cell in ids]
-        self._row_of = {cell: row for row, cell in enumerate(self._ids)}
-        if len(self._row_of) != len(self._ids):
+        # In an array, for a list's members are all looked at by each search for garbage.
+        self._ids = _Rows(np.array([str(cell) for cell in ids], dtype=object))
+        self._row_of = {cell: row for row, cell in enumerate(self._ids.values)}
+        if len(self._row_of) != self.n_rows:
             raise ValueError(f"{name}: a cell id occurs twice")
         parts, measures = [], [np.empty((0, 7))]
         for piece in geometries if isinstance(geometries, Iterator) else [geometries]:
@@ -67,8 +68,8 @@ class Outlines:
             bounds, area = shapely.bounds(given).reshape(-1, 4), np.nan_to_num(shapely.area(given))
             measures.append(np.column_stack([bounds, centroids_of(parts[-1]), area]))
         measured, rings = np.concatenate(measures), joined(parts)
-        if len(measured) != len(self._ids):
-            raise ValueError(f"{name}: {len(self._ids)} ids for {len(measured)} outlines")
+        if len(measured) != self.n_rows:
+            raise ValueError(f"{name}: {self.n_rows} ids for {len(measured)} outlines")
         bounds, centroids = measured[:, :4], measured[:, 4:6]
         middle = (bounds[:, :2] + bounds[:, 2:]) / 2
         self._alive = _Rows(np.diff(rings.row_stop, prepend=0) > 0)
@@ -87,7 +88,7 @@ class Outlines:
     @property
     def n_rows(self) -> int:
         """Number of rows, removed cells included."""
-        return len(self._ids)
+        return len(self._ids.values)
 
     @property
     def alive(self) -> NDArray[np.bool_]:
@@ -136,12 +137,11 @@ class Outlines:
 
     def id_of(self, row: int) -> str:
         """Give the id of a row, also of a removed cell."""
-        return self._ids[row]
+        return self._ids.values[row]
 
     def ids_of(self, rows: Iterable[int]) -> list[str]:
         """Give the ids of rows."""
-        ids = self._ids
-        return [ids[row] for row in np.asarray(rows, dtype=np.int64).tolist()]
+        return self._ids.values[np.asarray(rows, dtype=np.int64)].tolist()
 
     def row_of(self, cell: str) -> int:
         """Give the row of a cell, -1 where it is unknown or removed."""
@@ -218,10 +218,9 @@ class Outlines:
 
         if shapely.is_empty(polygon):
             return np.empty(0, dtype=np.int64)
-        shapely.prepare(polygon)
         rows = self.query(*shapely.bounds(polygon).tolist())
         x, y = self.centroids[rows].T
-        return rows[shapely.contains_xy(polygon, x, y)]
+        return rows[shapely.contains_xy(_prepared(polygon), x, y)]
 
     def touching(self, geometry: Any) -> Rows:
         """Give the rows, ascending, whose outline has a point in common with a geometry."""
@@ -229,9 +228,8 @@ class Outlines:
 
         if shapely.is_empty(geometry):
             return np.empty(0, dtype=np.int64)
-        shapely.prepare(geometry)
         rows = self.query(*shapely.bounds(geometry).tolist())
-        return rows[shapely.intersects(geometry, self.geometries(rows))]
+        return rows[shapely.intersects(_prepared(geometry), self.geometries(rows))]
 
     def put(self, cell: str, geometry: Any) -> int:
         """Add a cell, give it another outline, or bring it back; gives its row.
@@ -310,7 +308,7 @@ class Outlines:
         if row >= 0:
             return row
         row = self.n_rows
-        self._ids.append(cell)
+        self._ids.extend(np.array([cell], dtype=object))
         self._row_of[cell] = row
         self._alive.extend([False])
         self._bounds.extend([[np.nan] * 4])
@@ -346,6 +344,15 @@ class _Rows:
             self._buffer[: len(old)] = old
         self._buffer[stop - len(more) : stop] = more
         self._length = stop
+
+
+def _prepared(geometry: Any) -> Any:
+    """Copy a geometry to be asked often: two threads that ask the same one end the process."""
+    import shapely
+
+    copy = shapely.force_2d(geometry)
+    shapely.prepare(copy)
+    return copy
 
 
 def _ranges(start: Rows, stop: Rows) -> Rows:
