@@ -6,7 +6,6 @@ import queue
 import threading
 import time
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,7 +16,6 @@ from pixels import codes, expected
 from napari_vhd import keys
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.layers import Scene, awaited, color_verbs, view_verbs
-from napari_vhd.layers import scene as scene_module
 from napari_vhd.layers.prepared import Prepared
 from napari_vhd.layers.raster import CellRaster
 
@@ -345,29 +343,6 @@ def test_cells_that_are_drawn_late_are_dropped_where_others_are_shown(
     late.set()
     window.turn(lambda: not scene.awaited)
     assert list(scene.cells) == [keys.PROSEG, keys.STARDIST]
-    scene.close()
-
-
-def test_what_is_slow_and_can_wait_is_done_when_the_mouse_rests(
-    session: Session, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked = threading.Event()
-    monkeypatch.setattr(scene_module, "look_through", asked.set)
-    monkeypatch.setattr(scene_module, "_IDLE_S", 0.4)
-    window, viewer, scene = shown(session)
-    cells = scene.cells
-    session.reload()
-    window.turn(lambda: scene.cells is not cells)
-    end = time.monotonic() + 1.2
-    while time.monotonic() < end:
-        event = SimpleNamespace(position=(0.0, 0.0))
-        for follow in viewer.mouse_move_callbacks:
-            follow(viewer, event)
-        with suppress(queue.Empty):
-            window.waiting.get(timeout=0.05)()
-    assert not asked.is_set()
-    window.rest()
-    assert asked.wait(20)
     scene.close()
 
 

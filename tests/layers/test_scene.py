@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,6 @@ from napari.components import ViewerModel
 from pixels import codes, expected
 
 from napari_vhd import keys
-from napari_vhd.corrections.collection import look_through
 from napari_vhd.exceptions import BadInputError
 from napari_vhd.io.publishing import Provenance
 from napari_vhd.io.store import RunStore
@@ -365,7 +365,6 @@ def test_cell_types_that_have_just_been_computed_are_shown(scene: Scene) -> None
 
 
 def test_a_scene_that_is_closed_leaves_nothing(session: Session) -> None:
-    # What is set aside is looked through when nobody moves the mouse, or at the session's end.
     Prepared.of(session)
     session.labels(keys.PROSEG, TYPE)
     viewer = ViewerModel()
@@ -381,13 +380,13 @@ def test_a_scene_that_is_closed_leaves_nothing(session: Session) -> None:
         assert scene_of(viewer) is None
     session.relabel(["c000001"], TYPE, "Tumor")  # nobody listens who is gone
     del scene
-    look_through()
+    gc.collect()
     assert [one() for one in scenes] == [None] * 3
     assert callbacks == (len(viewer.mouse_move_callbacks), len(viewer.mouse_drag_callbacks))
     gone = weakref.ref(viewer)
     kept = Scene(viewer, session)
     del viewer
-    look_through()
+    gc.collect()
     assert gone() is None, "a Scene keeps its viewer alive"
     kept.close()
 

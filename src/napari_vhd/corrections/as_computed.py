@@ -52,7 +52,6 @@ class AsComputed:
 
     def __init__(self, source: Opened) -> None:
         self.source = source
-        self._ids: dict[str, list[str]] = {}
         self._frames: dict[str, pd.DataFrame] = {}
         self._obs: dict[str, pd.DataFrame] = {}
         self._table_rows: Rows | None = None
@@ -74,7 +73,6 @@ class AsComputed:
                 f"{', '.join(names) or 'none'}."
             )
         ids, geometries, frame = self.source.outlines(name)
-        self._ids[name] = ids
         self._frames[name] = frame.set_axis(ids)
         return ids, geometries
 
@@ -156,14 +154,9 @@ class AsComputed:
             typed = self.source.typed
             if typed is None:
                 return np.empty(0, dtype=np.int64)
-            names = self.source.obs().index.astype(str).tolist()
-            self.frame(typed)
-            ids = self._ids[typed]
-            if names == ids:
-                self._table_rows = np.arange(len(ids), dtype=np.int64)
-            else:
-                row_of = {cell: row for row, cell in enumerate(ids)}
-                self._table_rows = np.array([row_of.get(n, -1) for n in names], dtype=np.int64)
+            names, cells = self.source.obs().index.astype(str), self.frame(typed).index
+            same = names.equals(cells)
+            self._table_rows = np.arange(len(cells)) if same else cells.get_indexer(names)
         return self._table_rows
 
     def gene_number(self, symbol: str) -> int:

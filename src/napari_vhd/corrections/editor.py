@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 from napari_vhd.exceptions import BadInputError
 
-from .collection import no_collection, take_back
 from .correction import REDO, REVERT, SWITCHES, UNDO, Correction
 from .history import History
 from .reviewed import Change, Reviewed, joined
@@ -61,15 +60,13 @@ class Editor:
         self._refusal = refusal
         self._tell = tell
         if ledger is not None:
-            with no_collection():
-                for entry in ledger.read_new():
-                    self.history.add(entry)
+            for entry in ledger.read_new():
+                self.history.add(entry)
         self.reviewed = Reviewed(source, self.history, self._kept)
 
     def reload(self, source: Opened) -> None:
         """Take over newly computed data; corrections stay."""
         with self.lock:
-            take_back()
             self.reviewed = Reviewed(source, self.history, self._kept)
 
     def new_id(self) -> str:
@@ -236,7 +233,6 @@ class Editor:
     def close(self) -> None:
         """Let go of the ledger."""
         with self.lock:
-            take_back()
             if self.ledger is not None:
                 self.ledger.close()
 

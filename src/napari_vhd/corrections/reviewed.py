@@ -18,7 +18,6 @@ from napari_vhd.exceptions import BadInputError
 from . import catalogue, rematch
 from .as_computed import AsComputed
 from .catalogue import Column
-from .collection import no_collection, set_aside
 from .columns import LabelColumn
 from .correction import OUTLINE_KINDS, REGION, RELABELLING, UPDATE
 from .counts import LiveCounts
@@ -139,9 +138,8 @@ class Reviewed:
             return
         with self._reading:
             if name not in self._as_read and name not in self._segmentations:
-                with no_collection():
-                    ids, geometries = self.computed.outlines(name)
-                    self._as_read[name] = Segmentation(name, ids, geometries, self._history)
+                ids, geometries = self.computed.outlines(name)
+                self._as_read[name] = Segmentation(name, ids, geometries, self._history)
 
     def segmentation(self, name: str) -> Segmentation:
         """Give a segmentation with its corrections; built the first time.
@@ -154,9 +152,7 @@ class Reviewed:
         if name not in self._segmentations:
             with self._reading:
                 self.read_ahead(name)
-                # After the first it is few objects, and would take a window's garbage along.
-                with no_collection() if self._segmentations else set_aside():
-                    self._segmentations[name] = self._segmented(self._as_read.pop(name))
+                self._segmentations[name] = self._segmented(self._as_read.pop(name))
         return self._segmentations[name]
 
     def _segmented(self, made: Segmentation) -> Segmentation:
@@ -242,9 +238,8 @@ class Reviewed:
                     f"{', '.join(there) or 'none'}; make_label_set makes one of your own."
                 )
             computed = self.computed.labels(boundaries, name)
-            with set_aside():
-                found = LabelColumn(name, computed, segmentation, self._history)
-                found.load(self.filing.labels(boundaries, name))
+            found = LabelColumn(name, computed, segmentation, self._history)
+            found.load(self.filing.labels(boundaries, name))
             self._columns[boundaries, name] = found
         return found
 

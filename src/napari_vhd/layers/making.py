@@ -6,7 +6,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_vhd import keys
-from napari_vhd.corrections.collection import no_collection, pass_over
 
 from .background import Background
 from .camera import Camera
@@ -62,10 +61,7 @@ class Making:
         """Make the layers: the tissue, the coloured cells, outlines, regions."""
         self.camera.flatten()
         try:
-            # The collector would look through all that was made so far, in the midst of a step.
-            with no_collection():
-                yield from self._steps(scene)
-                pass_over()
+            yield from self._steps(scene)
         except BaseException:
             # Also where the rest is not wanted any more.
             self.drop(scene.tasks)
@@ -85,10 +81,8 @@ class Making:
 
     def more(self, scene: Scene, name: str, raster: CellRaster) -> Generator[None, None, None]:
         """Make the layers of a segmentation that was read later; hidden."""
-        with no_collection():
-            made = self._cells_of(scene, name, raster)
-            yield from self._outlines_of(scene, made, visible=False)
-            pass_over()
+        made = self._cells_of(scene, name, raster)
+        yield from self._outlines_of(scene, made, visible=False)
         every = {**self.cells, name: made}
         self.cells.clear()
         self.cells |= {one: every[one] for one in self.prepared.segmentations if one in every}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from math import inf
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -30,14 +28,8 @@ class Mouse:
     def __init__(self, scene: Scene) -> None:
         self._scene = ref(scene)
         self._over: str | None = None
-        self._moved = -inf
         scene.viewer.mouse_move_callbacks.append(self._on_moved)
         scene.viewer.mouse_drag_callbacks.append(self._on_pressed)
-
-    @property
-    def rests_s(self) -> float:
-        """For how long nobody has moved or pressed it, s."""
-        return monotonic() - self._moved
 
     def close(self, viewer: Any) -> None:
         """Let go of the viewer."""
@@ -45,7 +37,6 @@ class Mouse:
         viewer.mouse_drag_callbacks.remove(self._on_pressed)
 
     def _on_moved(self, _viewer: Any, event: Any) -> None:
-        self._moved = monotonic()
         scene = self._scene()
         if scene is None:
             return
@@ -55,7 +46,6 @@ class Mouse:
             scene.hovered.emit(cell)
 
     def _on_pressed(self, viewer: Any, event: Any) -> Iterator[None]:
-        self._moved = monotonic()
         scene = self._scene()
         active = viewer.layers.selection.active
         if scene is None or event.button != 1 or (active and active.mode != _CHOOSE):

@@ -10,8 +10,6 @@ from weakref import WeakKeyDictionary, ref
 import numpy as np
 from psygnal import Signal
 
-from napari_vhd.corrections.collection import look_through
-
 from .awaited import Awaited
 from .coloring import Coloring
 from .comparison import Comparison
@@ -41,7 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Coloring", "OutlineStyle", "Scene", "scene_of"]
 
-_IDLE_S = 2.0
 # Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.
 _SCENES: WeakKeyDictionary[Any, Scene] = WeakKeyDictionary()
 
@@ -340,20 +337,6 @@ class Scene(Following):
             self.color_by(wished.column, wished.boundaries, computed=wished.computed)
         self.selection_changed.emit(())
         self.layers_changed.emit()
-        self.tidy()
-
-    def tidy(self) -> None:
-        """Forget what was shown before, which was there when this was read, in a while.
-
-        All waits for that, so it is done when nobody does anything.
-        """
-        self.tasks.later("garbage", _IDLE_S, self._look_through)
-
-    def _look_through(self) -> None:
-        if self._mouse is not None and self._mouse.rests_s < _IDLE_S and not self.tasks.is_direct:
-            self.tidy()
-        else:
-            self.tasks.ask("garbage", look_through, lambda _: None)
 
     # The view, kept
 

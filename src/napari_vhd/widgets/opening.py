@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 from dataclasses import dataclass
 from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, ref
@@ -14,7 +15,6 @@ from napari.utils.notifications import show_error, show_info, show_warning
 from psygnal import Signal
 from psygnal.qt import start_emitting_from_queue
 
-from napari_vhd.corrections.collection import all_stays
 from napari_vhd.exceptions import VhdError
 from napari_vhd.io.view_file import read_view
 from napari_vhd.layers.prepared import Prepared
@@ -25,6 +25,7 @@ from napari_vhd.session import Session
 from .current import current_of
 from .parts.background import Background
 from .parts.dispatch import dispatcher
+from .parts.garbage import GarbageTimer
 from .parts.settings import settings
 from .parts.view_keeper import ViewKeeper
 from .parts.window_end import WindowEnd
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _POLL_MS = 10
+_READING = ("anndata", "dask.array", "geopandas", "zarr")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,8 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
     VhdError
         In one sentence.
     """
-    _get_napari_ready()
+    _get_ready()
+    GarbageTimer.set_aside(before_sample=True)
     session = Session.open(path, author)
     if session.source.kind == "space_ranger" and session.config is not None and runs_folder:
         paths = dataclasses.replace(session.config.paths, processed=str(runs_folder))
@@ -90,15 +93,11 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
     return Opened(session, prepared, view, notices)
 
 
-def _close_beside(session: Session) -> None:
-    """Close a session beside another, of which what is set aside stays so."""
-    with all_stays():
-        session.close()
-
-
 @cache
-def _get_napari_ready() -> None:
-    """Have napari compile what draws labels: seconds, the first time in a process."""
+def _get_ready() -> None:
+    """Import what reading needs, and have napari compile what draws labels: seconds, once."""
+    for name in _READING:
+        import_module(name)
     import numpy as np
     from napari.layers import Labels
     from napari.utils import DirectLabelColormap
@@ -157,6 +156,8 @@ class Opening:
 
         chosen = settings()
         self._done()
+        if (viewer := self._viewer()) is not None:
+            GarbageTimer.begin(viewer)
         self._busy = progress(total=0, desc=f"opening {path.name}")
         self._background.ask(
             "open",
@@ -197,8 +198,7 @@ class Opening:
         self._making = None
         viewer = self._viewer()
         if before is not None:
-            _close_beside(before.session)
-            scene.tidy()
+            before.session.close()
         if opened.session.run_dir is not None:
             self._keeper = ViewKeeper(scene, opened.session.run_dir, self._background)
         if self._end is None and viewer is not None:
@@ -234,7 +234,7 @@ class Opening:
             if self._current.scene is None:
                 scene.session.close()
             else:
-                _close_beside(scene.session)
+                scene.session.close()
 
     def _end_view(self) -> None:
         """Keep how the sample was looked at."""

@@ -12,10 +12,10 @@ from weakref import WeakKeyDictionary
 
 from napari.settings import get_plugin_settings
 
-from napari_vhd.corrections.collection import all_stays
 from napari_vhd.keys import PLUGIN
 
 from .background import Background
+from .garbage import GarbageTimer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ def when_loaded(
     unwrapped = getattr(viewer, "__wrapped__", viewer)
     if unwrapped not in _KNOWN:
         _KNOWN[unwrapped] = Background()
+        GarbageTimer.begin(unwrapped)
     background, question = _KNOWN[unwrapped], str(next(_NUMBERS))
     background.ask(question, _load, what, then=then, failed=failed)
     return partial(background.forget, question)
@@ -65,14 +66,14 @@ def _load(what: str) -> Any:
     place, _, name = what.partition(":")
     module = f"{_ROOM}.{place}"
     if module not in sys.modules:
-        # None of what is imported is garbage: to look at it would stop the window.
-        with all_stays():
-            import_module(module)
+        import_module(module)
+        GarbageTimer.set_aside()
     return getattr(sys.modules[module], name)
 
 
 @cache
 def _get_ready() -> None:
-    """Set aside what was imported before, and have napari read what all plugins let a user set."""
-    with all_stays(), suppress(KeyError):
+    """Have napari read what all plugins let a user set."""
+    GarbageTimer.set_aside()
+    with suppress(KeyError):
         get_plugin_settings(PLUGIN)

@@ -1,0 +1,86 @@
+"""When Python looks for garbage while a window of ours is there: in turns of that window.
+
+By itself it looks when enough objects were made, in whatever thread makes the last: in the midst of
+a correction, or beside the window, where to delete a part of Qt may end the process. And it looks
+at all that was ever imported, which is never garbage.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from typing import TYPE_CHECKING, ClassVar
+
+from qtpy.QtCore import QTimer
+
+from .window_end import WindowEnd, main_window
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from qtpy.QtWidgets import QMainWindow
+
+_YOUNG_MS = 1000
+_ALL_S = 10.0
+
+
+class GarbageTimer(QTimer):
+    """Looks for garbage each second, and no other thread does, until its window is closed.
+
+    Parameters
+    ----------
+    window
+        The main window; `begin` sees to it that there is one.
+    """
+
+    _running: ClassVar[set[GarbageTimer]] = set()
+    _sample_was_read: ClassVar[bool] = False
+
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
+        self._last = time.monotonic()
+        self._running.add(self)
+        gc.disable()
+        WindowEnd(window, self.end)
+        self.timeout.connect(self._look)
+        self.start(_YOUNG_MS)
+
+    @classmethod
+    def begin(cls, viewer: Viewer) -> None:
+        """Look for garbage in turns of a viewer's window, if it has one and this is not done."""
+        window = main_window(viewer)
+        if window is not None and window.findChild(cls) is None:
+            cls(window)
+
+    def _look(self) -> None:
+        now = time.monotonic()
+        made, young, middle = gc.get_count()
+        if now - self._last > _ALL_S and young + middle:
+            gc.collect()
+            self._last = time.monotonic()
+        elif made > gc.get_threshold()[0]:
+            gc.collect(1)
+
+    def end(self) -> None:
+        """Leave it to Python again, where no other window is there."""
+        self.stop()
+        self._running.discard(self)
+        if not self._running:
+            GarbageTimer._sample_was_read = False
+            gc.unfreeze()
+            gc.enable()
+
+    @classmethod
+    def set_aside(cls, *, before_sample: bool = False) -> None:
+        """Have searches pass over all that is there: what was imported; takes no time.
+
+        Not once a sample is open: of what is set aside, rings of references stay until the window
+        is closed.
+
+        Parameters
+        ----------
+        before_sample
+            A sample is about to be read.
+        """
+        if cls._running and not cls._sample_was_read:
+            gc.freeze()
+            cls._sample_was_read = before_sample

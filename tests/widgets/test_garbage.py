@@ -1,0 +1,103 @@
+"""Python looks for garbage between turns of the window, and nowhere else."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from qtpy.QtCore import QObject
+
+from napari_vhd.widgets.opening import open_path, opening_of
+from napari_vhd.widgets.parts import garbage
+from napari_vhd.widgets.parts.garbage import GarbageTimer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from napari.viewer import Viewer
+    from pytestqt.qtbot import QtBot
+
+LONG = 20_000
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer], monkeypatch: pytest.MonkeyPatch) -> Viewer:
+    monkeypatch.setattr(garbage, "_YOUNG_MS", 50)
+    monkeypatch.setattr(garbage, "_ALL_S", 0.5)
+    viewer = make_napari_viewer()
+    GarbageTimer.begin(viewer)
+    return viewer
+
+
+class Ring(QObject):
+    """Holds itself; notes in which thread it goes."""
+
+    def __init__(self, gone: list[int]) -> None:
+        super().__init__()
+        self.own, self.gone = self, gone
+
+    def __del__(self) -> None:
+        self.gone.append(threading.get_ident())
+
+
+def make_many(number: int = 300_000) -> list[Any]:
+    """Make more objects than Python makes without a search."""
+    return [[] for _ in range(number)]
+
+
+def test_what_belongs_to_qt_is_deleted_by_the_thread_of_the_window(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    gone: list[int] = []
+    for _ in range(20):
+        Ring(gone)
+    beside = threading.Thread(target=make_many)
+    beside.start()
+    beside.join()
+    assert gone == []
+    kept = make_many(1000)
+    qtbot.waitUntil(lambda: len(gone) == 20, timeout=LONG)
+    assert set(gone) == {threading.get_ident()}
+    assert kept
+
+
+def test_what_has_become_old_is_found_too(viewer: Viewer, qtbot: QtBot) -> None:
+    gone: list[int] = []
+    ring = Ring(gone)
+    gc.collect()
+    del ring
+    kept = make_many(1000)
+    qtbot.waitUntil(lambda: gone == [threading.get_ident()], timeout=LONG)
+    assert kept
+
+
+def test_a_sample_is_not_among_what_is_passed_over(
+    viewer: Viewer, reviewed_run: Path, qtbot: QtBot
+) -> None:
+    opening = opening_of(viewer)
+    open_path(viewer, reviewed_run)
+    qtbot.waitUntil(lambda: not opening.is_busy, timeout=LONG)
+    aside = gc.get_freeze_count()
+    assert aside > 100_000  # napari, and what reading takes
+    GarbageTimer.set_aside()
+    assert gc.get_freeze_count() <= aside
+    scene = weakref.ref(opening._current.scene)
+    opening.close()
+    qtbot.waitUntil(lambda: scene() is None, timeout=LONG)
+
+
+def test_it_is_pythons_again_when_the_window_is_closed(
+    make_napari_viewer: Callable[..., Viewer],
+) -> None:
+    was = gc.isenabled()
+    viewer = make_napari_viewer()
+    GarbageTimer.begin(viewer)
+    GarbageTimer.set_aside()
+    assert not gc.isenabled()
+    viewer.close()
+    assert gc.isenabled() is was
+    assert gc.get_freeze_count() == 0
