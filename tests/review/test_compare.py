@@ -29,7 +29,7 @@ def only(frame: pd.DataFrame) -> pd.Series:
 
 def test_equal_objects_are_the_same_and_do_not_disagree() -> None:
     row = only(compare(segmented({"a": box(0, 0, 10, 10)}), segmented({"b": box(0, 0, 10, 10)})))
-    assert (row.kind, row.ids_a, row.ids_b) == ("same", ("a",), ("b",))
+    assert (row.kind, row.ids_a, row.ids_b) == ("same", ["a"], ["b"])
     assert row.iou == pytest.approx(1)
     assert row.disagreement == pytest.approx(0)
 
@@ -43,14 +43,14 @@ def test_a_nucleus_in_its_cell_is_the_same_object() -> None:
 def test_one_object_that_is_two_in_the_other_is_split() -> None:
     halves = {"l": box(0, 0, 5, 10), "r": box(5, 0, 10, 10)}
     row = only(compare(segmented({"a": box(0, 0, 10, 10)}), segmented(halves)))
-    assert (row.kind, row.ids_b) == ("split", ("l", "r"))
+    assert (row.kind, row.ids_b) == ("split", ["l", "r"])
     assert row.iou == pytest.approx(0.5)
 
 
 def test_two_objects_that_are_one_in_the_other_are_merged() -> None:
     halves = {"l": box(0, 0, 5, 10), "r": box(5, 0, 10, 10)}
     row = only(compare(segmented(halves), segmented({"b": box(0, 0, 10, 10)})))
-    assert (row.kind, row.ids_a) == ("merged", ("l", "r"))
+    assert (row.kind, row.ids_a) == ("merged", ["l", "r"])
 
 
 def test_objects_cut_along_another_line_are_regrouped() -> None:
@@ -64,7 +64,7 @@ def test_what_is_in_one_only_is_said_so_and_comes_first() -> None:
     b = {"both": box(0, 0, 10, 10), "yours": box(80, 80, 90, 90)}
     frame = compare(segmented(a), segmented(b))
     assert list(frame.kind) == ["only_b", "only_a", "same"]  # the larger of the two first
-    assert frame.ids_a.tolist() == [(), ("mine",), ("both",)]
+    assert frame.ids_a.tolist() == [[], ["mine"], ["both"]]
 
 
 def test_neighbours_that_only_touch_do_not_belong_together() -> None:

@@ -26,8 +26,9 @@ LONG = 20_000
 
 @pytest.fixture
 def viewer(make_napari_viewer: Callable[..., Viewer], monkeypatch: pytest.MonkeyPatch) -> Viewer:
-    monkeypatch.setattr(garbage, "_YOUNG_MS", 50)
-    monkeypatch.setattr(garbage, "_ALL_S", 0.5)
+    monkeypatch.setattr(garbage, "_TURN_MS", 50)
+    for name in ("_ALL_S", "_REST_S"):
+        monkeypatch.setattr(garbage, name, 0.5)
     viewer = make_napari_viewer()
     GarbageTimer.begin(viewer)
     return viewer

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .scanline import edges, fill
+from .scanline import compile_ahead, fill
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -112,8 +112,7 @@ class CellRaster:
         levels = list(self._kept_whole())
         for level in reversed(levels[-1:] if first_view else levels):
             self._whole_level(level)
-        self.read(0, 0, 1, 0, 1)
-        edges(np.zeros((3, 3), dtype=np.int32), np.zeros((1, 1), dtype=np.uint8))
+        compile_ahead()
 
     def read(
         self, level: int, top: int, bottom: int, left: int, right: int, *, rim: bool = False

@@ -9,6 +9,14 @@ import numba
 import numpy as np
 
 
+def compile_ahead() -> None:
+    """Compile what draws, or read what was compiled before; a second or more, once in a process."""
+    nothing = np.zeros(0, dtype=np.int64)
+    ids, rings = np.zeros((3, 3), dtype=np.int32), (nothing, nothing)
+    fill(ids, 0.0, 0.0, 1.0, nothing, np.zeros((0, 2)), *rings, *rings)
+    edges(ids, np.zeros((1, 1), dtype=np.uint8))
+
+
 @numba.njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def fill(
     ids: np.ndarray,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import shapely
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
@@ -68,7 +69,7 @@ def compare(a: Segmented, b: Segmented, um_per_px: float = 1.0) -> pd.DataFrame:
     -------
     pandas.DataFrame
         The most disagreeing first. Columns: ``kind`` (see `KINDS`), ``ids_a`` and ``ids_b``
-        (tuples), ``iou`` (best of the pairs in the row), ``disagreement`` (1 - iou), ``area_a_um2``
+        (lists), ``iou`` (best of the pairs in the row), ``disagreement`` (1 - iou), ``area_a_um2``
         and ``area_b_um2``, ``area_change_um2``, ``umis_a``, ``umis_b``, ``umi_change`` (B - A, NaN
         where not counted), ``x`` and ``y`` (middle, full-resolution px).
     """
@@ -166,17 +167,12 @@ def _summed(
     return np.bincount(group, np.nan_to_num(values), groups).astype(np.float64)
 
 
-def _gathered(
-    ids: Sequence[str], group: NDArray[np.int32], counts: NDArray[np.intp]
-) -> list[tuple[str, ...]]:
-    """Ids of each group."""
+def _gathered(ids: Sequence[str], group: NDArray[np.int32], counts: NDArray[np.intp]) -> pd.Series:
+    """Ids of each group, in Arrow's memory: to make and delete a million lists takes a while."""
     order = np.argsort(group, kind="stable")
-    sorted_ids = [str(ids[i]) for i in order]
-    ends = np.cumsum(counts)
-    return [
-        tuple(sorted_ids[start:end])
-        for start, end in zip((ends - counts).tolist(), ends.tolist(), strict=True)
-    ]
+    sorted_ids = pa.array([str(ids[i]) for i in order], pa.large_string())
+    lists = pa.LargeListArray.from_arrays(np.concatenate([[0], np.cumsum(counts)]), sorted_ids)
+    return pd.Series(lists, dtype=pd.ArrowDtype(lists.type))
 
 
 def _boxes(

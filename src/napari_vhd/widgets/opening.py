@@ -18,6 +18,7 @@ from psygnal.qt import start_emitting_from_queue
 from napari_vhd.exceptions import VhdError
 from napari_vhd.io.view_file import read_view
 from napari_vhd.layers.prepared import Prepared
+from napari_vhd.layers.scanline import compile_ahead
 from napari_vhd.layers.scene import Scene
 from napari_vhd.layers.view_state import looked_at_first
 from napari_vhd.session import Session
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _POLL_MS = 10
-_READING = ("anndata", "dask.array", "geopandas", "zarr")
+_READING = ("napari_vhd.io.source_run", "spatialdata")
 
 
 @dataclass(frozen=True)
@@ -95,9 +96,10 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
 
 @cache
 def _get_ready() -> None:
-    """Import what reading needs, and have napari compile what draws labels: seconds, once."""
+    """Import what reading needs, and compile what draws cells and labels: seconds, once."""
     for name in _READING:
         import_module(name)
+    compile_ahead()
     import numpy as np
     from napari.layers import Labels
     from napari.utils import DirectLabelColormap

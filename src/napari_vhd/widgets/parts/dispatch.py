@@ -22,12 +22,18 @@ class Dispatcher(QObject):
 
     Of many functions some are called in each turn of the event loop: those that would make a turn
     long wait for the next one, so that the mouse and the keyboard are heard in between.
+
+    Attributes
+    ----------
+    worked
+        When it last called one, s of the monotonic clock.
     """
 
     _sent = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.worked = time.monotonic()
         self._waiting: deque[Callable[[], None]] = deque()
         self._timer = QTimer(self)
         self._timer.setInterval(0)
@@ -51,6 +57,7 @@ class Dispatcher(QObject):
             self._waiting.popleft()()
             if time.perf_counter() > end:
                 break
+        self.worked = time.monotonic()
         if not self._waiting:
             self._timer.stop()
 

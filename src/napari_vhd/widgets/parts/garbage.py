@@ -12,15 +12,21 @@ import time
 from typing import TYPE_CHECKING, ClassVar
 
 from qtpy.QtCore import QTimer
+from qtpy.QtGui import QCursor
 
+from .dispatch import dispatcher
 from .window_end import WindowEnd, main_window
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
     from qtpy.QtWidgets import QMainWindow
 
-_YOUNG_MS = 1000
-_ALL_S = 10.0
+_TURN_MS = 1000
+# How many objects are looked at in one turn while somebody works.
+_MOST = 20_000
+# All are looked at, once in so many seconds, when for so long nobody has moved the mouse and
+# nothing was done in the window; and if it never rests, after so many.
+_ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 300.0
 
 
 class GarbageTimer(QTimer):
@@ -37,12 +43,13 @@ class GarbageTimer(QTimer):
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
-        self._last = time.monotonic()
+        self._last = self._moved = time.monotonic()
+        self._place = QCursor.pos()
         self._running.add(self)
         gc.disable()
         WindowEnd(window, self.end)
         self.timeout.connect(self._look)
-        self.start(_YOUNG_MS)
+        self.start(_TURN_MS)
 
     @classmethod
     def begin(cls, viewer: Viewer) -> None:
@@ -52,12 +59,17 @@ class GarbageTimer(QTimer):
             cls(window)
 
     def _look(self) -> None:
-        now = time.monotonic()
-        made, young, middle = gc.get_count()
-        if now - self._last > _ALL_S and young + middle:
+        now, place = time.monotonic(), QCursor.pos()
+        if place != self._place:
+            self._place, self._moved = place, now
+        rests = now - max(self._moved, dispatcher().worked) > _REST_S
+        made = gc.get_count()[0]
+        # So many are being made beside the window, which will let go of them.
+        can_wait = made > _MOST or not rests
+        if now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
             gc.collect()
             self._last = time.monotonic()
-        elif made > gc.get_threshold()[0]:
+        elif gc.get_threshold()[0] < made < _MOST:
             gc.collect(1)
 
     def end(self) -> None:
