@@ -26,7 +26,7 @@ _TURN_MS = 1000
 _MOST = 20_000
 # All are looked at, once in so many seconds, when for so long nobody has moved the mouse and
 # nothing was done in the window; and if it never rests, after so many.
-_ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 300.0
+_ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 1800.0
 
 
 class GarbageTimer(QTimer):

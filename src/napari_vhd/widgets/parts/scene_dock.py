@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error
 from psygnal.qt import start_emitting_from_queue
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QFrame, QLabel, QScrollArea, QStackedLayout, QVBoxLayout, QWidget
 
@@ -14,6 +15,7 @@ from napari_vhd.layers.corrector import corrector_of
 from napari_vhd.widgets.current import current_of
 
 from .background import Background
+from .dispatch import dispatcher
 from .dock_title import shorten_title
 from .ears import Ears
 from .text_size import TextSize
@@ -94,7 +96,10 @@ class SceneDock(QWidget):
 
     def start(self) -> None:
         """Show what is open."""
-        self._on_scene_changed()
+        if self._current.scene is None:
+            self.show_empty(_NOTHING_OPEN)
+        else:
+            self._begin_showing()
 
     def show_scene(self, scene: Scene) -> None:
         """Show a sample that was opened."""
@@ -150,17 +155,25 @@ class SceneDock(QWidget):
         return self._empty.text() if self._pages.currentIndex() == 0 else ""
 
     def _on_scene_changed(self) -> None:
+        """Forget the sample before at once, and show another in a turn of this dock's own."""
         self._to_scene.let_go()
         if self.scene is not None:
             self.leave_scene()
         for topic in self._asked:
             self.background.forget(topic)
-        self.scene = self._current.scene
-        if self.scene is None:
+        self.scene = None
+        if self._current.scene is None:
             self.show_empty(_NOTHING_OPEN)
         else:
-            self.show_body()
-            self.show_scene(self.scene)
+            dispatcher()(self._begin_showing)
+
+    def _begin_showing(self) -> None:
+        scene = self._current.scene
+        if scene is None or scene is self.scene or not isalive(self):
+            return
+        self.scene = scene
+        self.show_body()
+        self.show_scene(scene)
 
     def let_go(self) -> None:
         """Hear nothing any more; called before it goes."""
