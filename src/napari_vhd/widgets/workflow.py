@@ -123,6 +123,7 @@ class WorkflowDock(QWidget):
         if number not in self._panels:
             self._panels[number] = PANELS[number](self.viewer)
         panel = self._panels[number]
+        panel.finish()
         if panel.parent() is None:
             for part in (panel, panel.run_box):
                 part.hide()
@@ -133,12 +134,14 @@ class WorkflowDock(QWidget):
         return panel
 
     def _make_next(self) -> None:
-        """Make a panel that was not asked for yet, and take it in another turn of the window."""
+        """Make a part of a panel that was not asked for yet, or take the panel in."""
         if self._is_released:
             return
         for number, kind in enumerate(PANELS):
             if number not in self._panels:
                 self._panels[number] = kind(self.viewer)
+            elif self._panels[number].make():
+                pass
             elif self._panels[number].parent() is None:
                 self.panel(number)
             else:
@@ -151,8 +154,9 @@ class WorkflowDock(QWidget):
         self.headers[number].setChecked(True)
         self.panel(number)
         for index, panel in self._panels.items():
-            panel.setVisible(index == number)
-            panel.run_box.setVisible(index == number)
+            if panel.parent() is not None:
+                panel.setVisible(index == number)
+                panel.run_box.setVisible(index == number)
         for index, header in enumerate(self.headers):
             header.setArrowType(
                 Qt.ArrowType.DownArrow if index == number else Qt.ArrowType.RightArrow

@@ -25,9 +25,13 @@ from .steps import SUGGESTIONS, Step
 from .text_size import TextSize
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.viewer import Viewer
 
     from napari_vhd.runner.events import Progress, Task
+
+    from .steps import Group
 
 _NOTHING_OPEN = (
     "Nothing is open. Choose a Space Ranger folder or a run folder in the step <b>Sample</b>."
@@ -43,7 +47,7 @@ for _kind in (Params, ProsegSettings):
 
 
 class StepPanel(QWidget):
-    """Base of all steps.
+    """Base of all steps; made part by part, so that a window answers in between.
 
     Parameters
     ----------
@@ -69,16 +73,33 @@ class StepPanel(QWidget):
         self.body_layout.setSpacing(8)
         self.binders: list[Binder] = []
         self.sections: list[Section] = []
+        self._making = self._parts()
+
+    def make(self) -> bool:
+        """Make another part of the panel; gives False where all are there."""
+        return next(self._making, False)
+
+    def finish(self) -> None:
+        """Make what is not there yet."""
+        while self.make():
+            pass
+
+    def _parts(self) -> Iterator[bool]:
         self.add_tools()
-        self._add_parameters()
+        yield True
+        for group in self.step.groups:
+            self._add_parameters(group)
+            yield True
         if self.step.stages:
             self._add_results()
         self.add_more()
         self.run_box = self._make_run_box()
         self.layout_.addWidget(self.body)
         self.layout_.addStretch()
+        yield True
         self._connect()
         self.refresh()
+        yield True
 
     # For the steps themselves
 
@@ -97,13 +118,12 @@ class StepPanel(QWidget):
 
     # Building
 
-    def _add_parameters(self) -> None:
-        for group in self.step.groups:
-            form = ParameterForm(Params, group.names, SUGGESTIONS)
-            self.binders.append(Binder(form, self.control.change))
-            section = Section(group.title, form, group.is_open)
-            self.sections.append(section)
-            self.body_layout.addWidget(section)
+    def _add_parameters(self, group: Group) -> None:
+        form = ParameterForm(Params, group.names, SUGGESTIONS)
+        self.binders.append(Binder(form, self.control.change))
+        section = Section(group.title, form, group.is_open)
+        self.sections.append(section)
+        self.body_layout.addWidget(section)
 
     def _add_results(self) -> None:
         self.needs = text_label("")
@@ -142,6 +162,7 @@ class StepPanel(QWidget):
 
     def release(self) -> None:
         """Let go of what it listens to; called before it is removed."""
+        self.finish()
         control = self.control
         for signal in (control.config_changed, control.outlook_changed, control.run_changed):
             signal.disconnect(self.refresh, missing_ok=True)
@@ -244,6 +265,7 @@ class StepDock(QWidget):
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
         self.panel = self.kind(napari_viewer)
+        self.panel.finish()
         self.guard = CloseGuard(self, napari_viewer, self.panel.release)
         TextSize(self)
         layout = QVBoxLayout(self)
