@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pandas as pd
+    import pyarrow as pa
     from geopandas import GeoDataFrame
     from numpy.typing import NDArray
 
@@ -37,14 +38,25 @@ def read_shapes(file: Path) -> tuple[pd.DataFrame, Pieces]:
         if encoding != "WKB" or len(described["columns"]) > 1:
             return whole(gpd.read_parquet(file))
         others = [other for other in names if other != name]
-        frame = parquet.read(columns=others, use_pandas_metadata=True).to_pandas()
-    return frame, _pieces(file, name)
+        table = parquet.read(columns=others, use_pandas_metadata=True)
+    return _frame(table), _pieces(file, name)
 
 
 def whole(frame: GeoDataFrame) -> tuple[pd.DataFrame, Pieces]:
     """Give a frame as `read_shapes` does: all of it is one piece."""
     geometries = frame.geometry.to_numpy()
     return frame.drop(columns=frame.geometry.name), iter([geometries])
+
+
+def _frame(table: pa.Table) -> pd.DataFrame:
+    """Convert a table piece by piece: while texts are made of one no other thread works."""
+    import pandas as pd
+
+    described = table.schema.pandas_metadata or {}
+    if not all(isinstance(column, str) for column in described.get("index_columns", [{}])):
+        return table.to_pandas()  # rows that are only numbered are numbered as a whole
+    starts = range(0, max(len(table), 1), _PIECE)
+    return pd.concat([table.slice(start, _PIECE).to_pandas() for start in starts])
 
 
 def _pieces(file: Path, name: str) -> Pieces:
