@@ -10,6 +10,7 @@ Times are CPU seconds of this process where the name says so: others may use the
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import subprocess
@@ -229,6 +230,7 @@ def colored_figures(store: RunStore, edits: int) -> dict[str, Any]:
     measure("lasso_5000_to_colored", relabel, 5000, LASSOS)
     looked.scene.close()
     session.close()
+    gc.enable()
     return figures
 
 

@@ -12,6 +12,7 @@ What a window draws comes on top for all.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import statistics
@@ -91,6 +92,8 @@ class Looked:
         from napari_vhd.layers import Scene
         from napari_vhd.session import Session
 
+        # A window has Python look for garbage when nobody works.
+        gc.disable()
         self.session = Session.open(run, author="bench")
         self.viewer = ViewerModel()
         self.viewer.canvas.size = CANVAS

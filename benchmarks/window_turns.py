@@ -61,7 +61,7 @@ def while_opening(run: Path) -> dict[str, Any]:
         _turns_for(SETTLE_S)
     docks = {"those that come with a sample": round(turns.longest_ms, 1)}
     opening = opening_of(viewer)
-    longest, scene = [], None
+    longest, waits, scene = [], [], None
     # The last one beside a sample that is open, in whose place it comes.
     for number in range(OPENINGS + 2):
         if number <= OPENINGS:
@@ -76,6 +76,7 @@ def while_opening(run: Path) -> dict[str, Any]:
             _turns_for(SETTLE_S)
         opening.opened.disconnect(shown.append)
         longest.append(turns.longest_ms)
+        waits.append(turns.longest_wait_ms)
         scene = shown[0]
     beside = longest.pop()
     working = while_working(scene)
@@ -84,6 +85,7 @@ def while_opening(run: Path) -> dict[str, Any]:
     return {
         "open_longest_turn_ms": round(statistics.median(longest[1:]), 1),
         "open_beside_longest_turn_ms": round(beside, 1),
+        "open_longest_wait_ms": round(statistics.median(waits[1:-1]), 1),
         "open_longest_turns_ms": [round(one, 1) for one in longest],
         "working_longest_turns_ms": working,
         "docks_longest_turn_ms": docks,
@@ -167,24 +169,26 @@ def _middle(session: Any) -> Any:
 
 
 class Turns:
-    """Measures the longest work between two turns of the event loop, CPU time of this thread.
+    """Measures the longest work between two turns of the event loop.
 
     Attributes
     ----------
     longest_ms
-        So far.
+        So far, CPU time of this thread.
+    longest_wait_ms
+        The same by the clock: threads that read a sample share Python with the window.
     """
 
     def __init__(self) -> None:
         from qtpy.QtCore import QTimer
 
-        self.longest_ms = 0.0
-        self._last = 0.0
+        self.longest_ms = self.longest_wait_ms = 0.0
+        self._last = self._seen = 0.0
         self._timer = QTimer()
         self._timer.timeout.connect(self._turn)
 
     def __enter__(self) -> Turns:
-        self._last = time.thread_time()
+        self._last, self._seen = time.thread_time(), time.perf_counter()
         self._timer.start(0)
         return self
 
@@ -193,9 +197,10 @@ class Turns:
         self._timer.stop()
 
     def _turn(self) -> None:
-        now = time.thread_time()
+        now, seen = time.thread_time(), time.perf_counter()
         self.longest_ms = max(self.longest_ms, 1e3 * (now - self._last))
-        self._last = now
+        self.longest_wait_ms = max(self.longest_wait_ms, 1e3 * (seen - self._seen))
+        self._last, self._seen = now, seen
 
 
 def _turns_for(seconds: float) -> None:

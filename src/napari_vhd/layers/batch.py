@@ -29,8 +29,7 @@ def quickly(layers: Any) -> Iterator[None]:
 
     At that end napari looks through every object of the process for garbage (0.25 s in a session
     that has imported what we need), to be sure that some Windows drivers are rid of a layer that
-    is gone. Elsewhere that search is spared. To hide all objects from it by `gc.freeze`, and then
-    take them back, would undo `napari_vhd.corrections.collection`.
+    is gone. Elsewhere that search is spared.
 
     Parameters
     ----------

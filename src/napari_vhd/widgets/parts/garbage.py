@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from qtpy.QtWidgets import QMainWindow
 
 _TURN_MS = 1000
-# How many objects are looked at in one turn while somebody works.
-_MOST = 20_000
+# How many new objects are looked at in one turn, if nothing was done in the window for so long.
+_MOST, _PAUSE_S = 20_000, 0.2
+# More or less objects than a turn before: something is at work beside the window.
+_MANY = 1000
 # All are looked at, once in so many seconds, when for so long nobody has moved the mouse and
 # nothing was done in the window; and if it never rests, after so many.
 _ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 1800.0
@@ -40,11 +42,14 @@ class GarbageTimer(QTimer):
 
     _running: ClassVar[set[GarbageTimer]] = set()
     _sample_was_read: ClassVar[bool] = False
+    _was_enabled: ClassVar[bool] = True
 
     def __init__(self, window: QMainWindow) -> None:
         super().__init__(window)
         self._last = self._moved = time.monotonic()
-        self._place = QCursor.pos()
+        self._place, self._made = QCursor.pos(), 0
+        if not self._running:
+            GarbageTimer._was_enabled = gc.isenabled()
         self._running.add(self)
         gc.disable()
         WindowEnd(window, self.end)
@@ -62,14 +67,15 @@ class GarbageTimer(QTimer):
         now, place = time.monotonic(), QCursor.pos()
         if place != self._place:
             self._place, self._moved = place, now
-        rests = now - max(self._moved, dispatcher().worked) > _REST_S
-        made = gc.get_count()[0]
-        # So many are being made beside the window, which will let go of them.
-        can_wait = made > _MOST or not rests
+        paused = now - dispatcher().worked
+        rests = min(paused, now - self._moved) > _REST_S
+        made, before = gc.get_count()[0], self._made
+        self._made = made
+        can_wait = not rests or abs(made - before) > _MANY
         if now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
             gc.collect()
             self._last = time.monotonic()
-        elif gc.get_threshold()[0] < made < _MOST:
+        elif gc.get_threshold()[0] < made < _MOST and paused > _PAUSE_S:
             gc.collect(1)
 
     def end(self) -> None:
@@ -79,7 +85,8 @@ class GarbageTimer(QTimer):
         if not self._running:
             GarbageTimer._sample_was_read = False
             gc.unfreeze()
-            gc.enable()
+            if self._was_enabled:
+                gc.enable()
 
     @classmethod
     def set_aside(cls, *, before_sample: bool = False) -> None:
