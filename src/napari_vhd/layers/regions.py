@@ -106,11 +106,12 @@ class RegionsLayer:
             self.names, self._rings = names, rings
             self.layer.features = pd.DataFrame({"region": names})
             if names:
+                # Over tissue, wherever the region lies: napari's background is black or white.
                 self.layer.text = {
                     "string": "{region}",
                     "size": 14,
-                    "color": colors,
-                    "anchor": "upper_left",
+                    "color": "black",
+                    "anchor": "center",
                 }
         finally:
             self._writing = False
