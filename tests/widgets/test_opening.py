@@ -219,6 +219,37 @@ def test_closing_the_window_keeps_the_view_and_lets_go_of_the_version(
     assert scene_of(viewer) is None
 
 
+class Pressed(QCloseEvent):
+    """As of a window whose cross was pressed."""
+
+    def spontaneous(self) -> bool:
+        return True
+
+
+def test_the_cross_of_the_window_has_napari_ask_before_the_sample_is_closed(
+    viewer: Viewer, reviewed_run: Path, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari._qt import qt_main_window
+    from napari.settings import get_settings
+    from qtpy.QtWidgets import QDialog
+
+    asked: list[int] = []
+
+    def cancel(_dialog: Any) -> Any:
+        asked.append(1)
+        return QDialog.DialogCode.Rejected
+
+    monkeypatch.setattr(qt_main_window.ConfirmCloseDialog, "exec_", cancel)
+    monkeypatch.setattr(get_settings().application, "confirm_close_window", True)
+    scene = opened(viewer, reviewed_run, qtbot)
+    window = viewer.window._qt_window
+    QApplication.sendEvent(window, Pressed())
+    qtbot.wait(50)
+    assert len(asked) == 1
+    assert current_of(viewer).scene is scene
+    opening_of(viewer).close()
+
+
 def test_an_opened_scene_is_freed_when_the_next_one_opens(
     viewer: Viewer, reviewed_run: Path, tmp_path: Path, qtbot: QtBot
 ) -> None:

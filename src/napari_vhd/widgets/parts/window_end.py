@@ -27,6 +27,7 @@ class WindowEnd(QObject):
     def __init__(self, window: QMainWindow, call: Callable[[], None]) -> None:
         super().__init__(window)
         self._call = call
+        self._may_go = False
         window.installEventFilter(self)
 
     @classmethod
@@ -36,9 +37,15 @@ class WindowEnd(QObject):
         return None if window is None else cls(window, call)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """See the window go; whoever holds it up was asked before."""
-        if event.type() == QEvent.Type.DeferredDelete or (
-            event.type() == QEvent.Type.Close and event.isAccepted()
+        """See the window go; whoever of ours holds it up was asked before."""
+        kind = event.type()
+        if kind == QEvent.Type.Close and event.isAccepted() and event.spontaneous():
+            # Its cross was pressed: napari asks yet, where there are layers, and then hides it.
+            self._may_go = True
+        elif (
+            kind == QEvent.Type.DeferredDelete
+            or (kind == QEvent.Type.Close and event.isAccepted())
+            or (kind == QEvent.Type.Hide and self._may_go and not event.spontaneous())
         ):
             self._call()
         return False
