@@ -8,10 +8,11 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_vhd.widgets.opening import open_path, opening_of
 from napari_vhd.widgets.parts import garbage
+from napari_vhd.widgets.parts.dispatch import dispatcher
 from napari_vhd.widgets.parts.garbage import GarbageTimer
 
 if TYPE_CHECKING:
@@ -102,3 +103,19 @@ def test_it_is_pythons_again_when_the_window_is_closed(
     viewer.close()
     assert gc.isenabled() is was
     assert gc.get_freeze_count() == 0
+
+
+def test_while_something_is_done_in_the_window_nothing_old_is_looked_for(
+    viewer: Viewer, qtbot: QtBot
+) -> None:
+    gone: list[int] = []
+    ring = Ring(gone)
+    gc.collect()
+    del ring
+    work = QTimer()
+    work.timeout.connect(lambda: dispatcher()(int))
+    work.start(20)
+    qtbot.wait(1500)
+    assert gone == []
+    work.stop()
+    qtbot.waitUntil(lambda: gone == [threading.get_ident()], timeout=LONG)

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vhd.io.asking import prepared
+
 from .box_index import BoxIndex
 from .rings import Rings, centroids_of, holds, joined, room_for, to_geometries, to_rings
 
@@ -220,7 +222,7 @@ class Outlines:
             return np.empty(0, dtype=np.int64)
         rows = self.query(*shapely.bounds(polygon).tolist())
         x, y = self.centroids[rows].T
-        return rows[shapely.contains_xy(_prepared(polygon), x, y)]
+        return rows[shapely.contains_xy(prepared(polygon), x, y)]
 
     def touching(self, geometry: Any) -> Rows:
         """Give the rows, ascending, whose outline has a point in common with a geometry."""
@@ -229,7 +231,7 @@ class Outlines:
         if shapely.is_empty(geometry):
             return np.empty(0, dtype=np.int64)
         rows = self.query(*shapely.bounds(geometry).tolist())
-        return rows[shapely.intersects(_prepared(geometry), self.geometries(rows))]
+        return rows[shapely.intersects(prepared(geometry), self.geometries(rows))]
 
     def put(self, cell: str, geometry: Any) -> int:
         """Add a cell, give it another outline, or bring it back; gives its row.
@@ -344,15 +346,6 @@ class _Rows:
             self._buffer[: len(old)] = old
         self._buffer[stop - len(more) : stop] = more
         self._length = stop
-
-
-def _prepared(geometry: Any) -> Any:
-    """Copy a geometry to be asked often: two threads that ask the same one end the process."""
-    import shapely
-
-    copy = shapely.force_2d(geometry)
-    shapely.prepare(copy)
-    return copy
 
 
 def _ranges(start: Rows, stop: Rows) -> Rows:

@@ -14,6 +14,8 @@ import numpy as np
 
 from napari_vhd import keys
 
+from .asking import prepared
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -83,9 +85,7 @@ class BinGrid:
         import shapely
         from scipy.sparse import csr_matrix
 
-        # Copies, because a prepared outline must not be used by another thread meanwhile.
-        outlines = shapely.force_2d(np.asarray(outlines, dtype=object))
-        shapely.prepare(outlines)
+        outlines = prepared(np.asarray(outlines, dtype=object))
         found, many = [], np.zeros(len(outlines) + 1, dtype=np.int32)
         for owner, bins in self._blocks(*self._boxes(shapely.bounds(outlines))):
             inside = shapely.intersects_xy(outlines[owner], *self.centres[bins].T)

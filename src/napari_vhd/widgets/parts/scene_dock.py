@@ -96,10 +96,7 @@ class SceneDock(QWidget):
 
     def start(self) -> None:
         """Show what is open."""
-        if self._current.scene is None:
-            self.show_empty(_NOTHING_OPEN)
-        else:
-            self._begin_showing()
+        self._begin_showing()
 
     def show_scene(self, scene: Scene) -> None:
         """Show a sample that was opened."""
