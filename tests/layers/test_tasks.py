@@ -63,6 +63,37 @@ def test_late_results_are_dropped() -> None:
     window.tasks.close()
 
 
+class Told:
+    """Notes in which thread it is deleted."""
+
+    def __init__(self, gone: list[int]) -> None:
+        self._gone = gone
+
+    def __del__(self) -> None:
+        self._gone.append(threading.get_ident())
+
+    def show(self, found: object) -> None:
+        raise AssertionError
+
+
+def test_no_thread_is_the_last_to_know_whom_an_answer_is_for() -> None:
+    window, gone = Window(), list[int]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        begun.set()
+        go_on.wait(5)
+
+    window.tasks.ask("a", slow, Told(gone).show)
+    begun.wait(5)
+    assert gone == []
+    window.tasks.forget("a")
+    assert gone == [threading.get_ident()]
+    go_on.set()
+    window.turn()
+    window.tasks.close()
+
+
 def test_errors_are_told_in_the_window() -> None:
     window = Window()
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -13,13 +12,12 @@ from shapely import Polygon, box
 
 from napari_vhd.review.compare import KINDS, Segmented, compare
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 
 def segmented(shapes: dict[str, Polygon], umis: list[float] | None = None) -> Segmented:
     geometries = np.array(list(shapes.values()), dtype=object)
-    return Segmented(list(shapes), geometries, None if umis is None else np.array(umis))
+    boxes = shapely.bounds(geometries).reshape(-1, 4)
+    counts = None if umis is None else np.array(umis)
+    return Segmented(list(shapes), boxes, geometries.take, counts)
 
 
 def only(frame: pd.DataFrame) -> pd.Series:
@@ -95,6 +93,18 @@ def test_nothing_against_nothing_is_no_row() -> None:
     assert list(compare(segmented({}), segmented({"b": box(0, 0, 1, 1)})).kind) == ["only_b"]
 
 
+def test_parts_of_many_make_up_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    corners = np.random.default_rng(0).uniform(0, 100, (2, 80, 2))
+    a, b = (
+        segmented({f"{i}": box(x, y, x + 9, y + 15) for i, (x, y) in enumerate(part)})
+        for part in corners
+    )
+    whole = compare(a, b)
+    assert set(whole.kind) >= {"same", "regrouped", "only_a"}
+    monkeypatch.setattr("napari_vhd.review.compare._MOST", 7)
+    pd.testing.assert_frame_equal(compare(a, b), whole)
+
+
 places = st.lists(
     st.tuples(st.integers(0, 40), st.integers(0, 40), st.integers(1, 12), st.integers(1, 12)),
     max_size=12,
@@ -115,4 +125,4 @@ def test_each_object_is_in_one_row_and_turning_round_turns_the_kinds(
     assert sorted(turned.get(k, k) for k in there.kind) == sorted(back.kind)
     assert set(there.kind) <= set(KINDS)
     assert there.disagreement.is_monotonic_decreasing
-    assert there.area_a_um2.sum() == pytest.approx(shapely.area(a.geometries).sum())
+    assert there.area_a_um2.sum() == pytest.approx(a.areas().sum())

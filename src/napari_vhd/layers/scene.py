@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
     from numpy.typing import NDArray
 
+    from napari_vhd.answering import Dispatch
     from napari_vhd.corrections.reviewed import CellsChanged
     from napari_vhd.session import Session
 
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
     from .paint import PaintWindow
     from .raster import CellRaster
     from .stack import Stack
-    from .tasks import Dispatch
 
 __all__ = ["Coloring", "OutlineStyle", "Scene", "scene_of"]
 

@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from threading import Timer
 from typing import TYPE_CHECKING, Any
+from weakref import WeakMethod
+
+from napari_vhd.answering import answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-    Dispatch = Callable[[Callable[[], None]], None]
+    from napari_vhd.answering import Dispatch
 
 # One for what a person waits for, two for what is made ready meanwhile: levels, segmentations.
 _THREADS = 3
@@ -32,6 +35,7 @@ class Tasks:
         self._dispatch, self._failed = dispatch, failed
         self._pool = None if dispatch is None else ThreadPoolExecutor(_THREADS, "napari-vhd-layers")
         self._number: dict[str, int] = {}
+        self._told: dict[str, Callable[[Any], None]] = {}
         self._timers: dict[str, Timer] = {}
         self._steps: list[Generator[None, None, None]] = []
         self._closed = False
@@ -46,31 +50,27 @@ class Tasks:
         if self._closed:
             return
         number = self.forget(topic)
-        if self._pool is None:
+        if self._pool is None or self._dispatch is None:
             then(function())
             return
+        self._told[topic] = then
+        hand_over = WeakMethod(self._hand_over)
+        self._pool.submit(answer, topic, number, function, self._number, self._dispatch, hand_over)
 
-        def deliver(step: Callable[[Any], None], found: Any) -> None:
-            if self._waits(topic, number):
-                step(found)
-
-        def work() -> None:
-            if not self._waits(topic, number):
-                return
-            try:
-                found = function()
-            except Exception as error:
-                # Whatever it is, the thread of the window is where it can be shown.
-                self.soon(partial(deliver, self._failed, error))
-            else:
-                self.soon(lambda: deliver(then, found))
-
-        self._pool.submit(work)
+    def _hand_over(self, topic: str, number: int, found: Any, error: Exception | None) -> None:
+        if not self._waits(topic, number):
+            return
+        then = self._told.pop(topic)
+        if error is None:
+            then(found)
+        else:
+            self._failed(error)
 
     def forget(self, topic: str) -> int:
         """Wait no longer for what was asked about a topic."""
         number = self._number.get(topic, 0) + 1
         self._number[topic] = number
+        self._told.pop(topic, None)
         return number
 
     def soon(self, function: Callable[[], None]) -> None:
@@ -152,6 +152,7 @@ class Tasks:
         """Wait for nothing any longer; steps that have begun are closed."""
         self._closed = True
         self._number.clear()
+        self._told.clear()
         while self._steps:
             self._steps.pop().close()
         for timer in self._timers.values():

@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -27,6 +27,8 @@ KINDS = (SAME, SPLIT, MERGED, REGROUPED, ONLY_A, ONLY_B)
 """One in both; one of A is several of B; several of A are one of B; several are several others;
 in A alone; in B alone."""
 
+# So many objects of a segmentation are at hand at once: of half a million, polygons take a GB.
+_MOST = 20_000
 # Two objects belong together where at least this share of the smaller lies in the other: a nucleus
 # belongs to its cell although most of the cell is outside the nucleus, and to both of two cells
 # whose border runs through its middle.
@@ -40,16 +42,39 @@ class Segmented:
     Attributes
     ----------
     ids
-        Of the cells.
+        Of the cells, n of them.
+    boxes
+        Bounds of the outlines, (n, 4): xmin, ymin, xmax, ymax in full-resolution px.
     geometries
-        Polygons or multipolygons, full-resolution px.
+        Gives polygons or multipolygons of some of the cells (their places among `ids`), in a new
+        array; full-resolution px.
     umis
         Counts of each cell; None where they were not counted.
     """
 
     ids: Sequence[str]
-    geometries: NDArray[np.object_]
+    boxes: NDArray[np.float64]
+    geometries: Callable[[NDArray[np.intp]], NDArray[np.object_]]
     umis: NDArray[np.floating] | None = None
+
+    def valid(self, rows: NDArray[np.intp]) -> NDArray[np.object_]:
+        """Give outlines, those mended that cross themselves: their overlap would be undefined."""
+        geometries = self.geometries(rows)
+        wrong = ~shapely.is_valid(geometries)
+        geometries[wrong] = shapely.make_valid(geometries[wrong])
+        return geometries
+
+    def stripes(self) -> list[NDArray[np.intp]]:
+        """Part the cells, from top to bottom."""
+        order = np.argsort(self.boxes[:, 1], kind="stable")
+        return [order[at : at + _MOST] for at in range(0, max(1, len(order)), _MOST)]
+
+    def areas(self) -> NDArray[np.float64]:
+        """Measure each cell, in full-resolution px²."""
+        areas = np.zeros(len(self.ids))
+        for rows in self.stripes():
+            areas[rows] = shapely.area(self.valid(rows))
+        return areas
 
 
 def compare(a: Segmented, b: Segmented, um_per_px: float = 1.0) -> pd.DataFrame:
@@ -73,9 +98,9 @@ def compare(a: Segmented, b: Segmented, um_per_px: float = 1.0) -> pd.DataFrame:
         and ``area_b_um2``, ``area_change_um2``, ``umis_a``, ``umis_b``, ``umi_change`` (B - A, NaN
         where not counted), ``x`` and ``y`` (middle, full-resolution px).
     """
-    shapes = [_valid(a.geometries), _valid(b.geometries)]
-    areas = [shapely.area(part) for part in shapes]
-    first, second, shared = _overlaps(*shapes)
+    areas = [a.areas(), b.areas()]
+    overlaps = [_overlaps(a, rows, b) for rows in a.stripes()]
+    first, second, shared = (np.concatenate(part) for part in zip(*overlaps, strict=True))
     smaller = np.minimum(areas[0][first], areas[1][second])
     together = shared >= _TOGETHER * smaller
     first, second, shared = first[together], second[together], shared[together]
@@ -87,34 +112,27 @@ def compare(a: Segmented, b: Segmented, um_per_px: float = 1.0) -> pd.DataFrame:
     iou = np.zeros(groups)
     union = areas[0][first] + areas[1][second] - shared
     np.maximum.at(iou, group[first], shared / np.maximum(union, np.finfo(float).tiny))
-    return _rows(a, b, areas, shapes, group, iou, um_per_px)
-
-
-def _valid(geometries: NDArray[np.object_]) -> NDArray[np.object_]:
-    """Mend outlines that cross themselves: their overlap would not be defined."""
-    wrong = ~shapely.is_valid(geometries)
-    if not wrong.any():
-        return geometries
-    mended = geometries.copy()
-    mended[wrong] = shapely.make_valid(geometries[wrong])
-    return mended
+    return _rows(a, b, areas, group, iou, um_per_px)
 
 
 def _overlaps(
-    a: NDArray[np.object_], b: NDArray[np.object_]
+    a: Segmented, in_a: NDArray[np.intp], b: Segmented
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float64]]:
-    """Find pairs that overlap, and the area they share."""
-    first, second = shapely.STRtree(b).query(a, predicate="intersects")
-    shared = shapely.area(shapely.intersection(a[first], b[second]))
+    """Find pairs of some of A that overlap with any of B, and the area they share."""
+    top = a.boxes[in_a, 1].min(initial=np.inf)
+    bottom = a.boxes[in_a, 3].max(initial=-np.inf)
+    in_b = np.flatnonzero((b.boxes[:, 3] >= top) & (b.boxes[:, 1] <= bottom))
+    first, second = a.valid(in_a), b.valid(in_b)
+    one, other = shapely.STRtree(second).query(first, predicate="intersects")
+    shared = shapely.area(shapely.intersection(first[one], second[other]))
     some = shared > 0
-    return first[some], second[some], shared[some]
+    return in_a[one[some]], in_b[other[some]], shared[some]
 
 
 def _rows(
     a: Segmented,
     b: Segmented,
     areas: list[NDArray[np.float64]],
-    shapes: list[NDArray[np.object_]],
     group: NDArray[np.int32],
     iou: NDArray[np.float64],
     um_per_px: float,
@@ -125,7 +143,7 @@ def _rows(
     counts = [np.bincount(part, minlength=groups) for part in of]
     sizes = [np.bincount(part, area, groups) for part, area in zip(of, areas, strict=True)]
     umis = [_summed(one.umis, part, groups) for one, part in ((a, of[0]), (b, of[1]))]
-    boxes = _boxes(np.concatenate(shapes), group, groups)
+    boxes = _boxes(np.concatenate([a.boxes, b.boxes]), group, groups)
     frame = pd.DataFrame(
         {
             "kind": _kinds(*counts),
@@ -176,10 +194,9 @@ def _gathered(ids: Sequence[str], group: NDArray[np.int32], counts: NDArray[np.i
 
 
 def _boxes(
-    shapes: NDArray[np.object_], group: NDArray[np.int32], groups: int
+    bounds: NDArray[np.float64], group: NDArray[np.int32], groups: int
 ) -> NDArray[np.float64]:
     """Box around each group: xmin, ymin, xmax, ymax."""
-    bounds = shapely.bounds(shapes)
     low, high = np.full((groups, 2), np.inf), np.full((groups, 2), -np.inf)
     np.minimum.at(low, group, bounds[:, :2])
     np.maximum.at(high, group, bounds[:, 2:])

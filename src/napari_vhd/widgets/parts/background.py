@@ -19,9 +19,10 @@ from napari.utils.notifications import show_error
 from qtpy.compat import isalive
 from qtpy.QtCore import QObject
 
+from napari_vhd.answering import answer
 from napari_vhd.exceptions import VhdError
 
-from .dispatch import Dispatcher, dispatcher
+from .dispatch import dispatcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,29 +121,11 @@ class Background:
             failed(error)
 
 
-def _work(
-    questions: queue.SimpleQueue[Any],
-    newest: dict[str, int],
-    dispatch: Dispatcher,
-    hand_over: WeakMethod[Callable[..., None]],
-) -> None:
+def _work(questions: queue.SimpleQueue[Any], *answering: Any) -> None:
     """Answer questions until there is None; knows nothing of the window."""
     while (question := questions.get()) is not None:
-        name, number, function = question
-        result = error = None
-        if newest.get(name) == number:
-            try:
-                result = function()
-            except Exception as raised:
-                error = raised
-        dispatch(partial(_deliver, hand_over, name, number, result, error))
-        del question, function, result, error
-
-
-def _deliver(hand_over: WeakMethod[Callable[..., None]], *answer: Any) -> None:
-    """Hand an answer over, on the GUI thread, to whoever is still there."""
-    if (told := hand_over()) is not None:
-        told(*answer)
+        answer(*question, *answering)
+        del question
 
 
 def _tell(error: Exception) -> None:

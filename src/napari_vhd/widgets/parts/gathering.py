@@ -185,7 +185,11 @@ def _segmented(session: Session, boundaries: str) -> Segmented:
         if name in counted:
             umis = session.numbers(boundaries, name).values[rows]
             break
-    return Segmented(outlines.ids_of(rows), outlines.geometries(rows), umis)
+
+    def geometries(some: NDArray[np.intp]) -> NDArray[np.object_]:
+        return outlines.geometries(rows[some])
+
+    return Segmented(outlines.ids_of(rows), outlines.bounds[rows], geometries, umis)
 
 
 def dropped_reasons(session: Session, boundaries: str) -> str:
