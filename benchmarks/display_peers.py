@@ -112,6 +112,8 @@ def napari_spatialdata(run: Path) -> dict[str, Any]:
 
     centres = shapely.get_coordinates(shapely.centroid(frame.geometry.to_numpy()))
     figures |= _looked_at(layer, centres)
+    viewer.close()
+    QApplication.processEvents()
     return figures
 
 

@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 _POLL_MS = 10
-_READING = ("napari_vhd.io.source_run", "spatialdata")
+_READING = ("napari_vhd.io.source_run", "spatialdata", "spatialdata._io")
+# Takes half a second, and is not needed to show a sample.
+_DRAWING = "napari_vhd.figures.chosen"
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,7 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
         In one sentence.
     """
     _get_ready()
+    _make_labels()
     GarbageTimer.set_aside(before_sample=True)
     session = Session.open(path, author)
     if session.source.kind == "space_ranger" and session.config is not None and runs_folder:
@@ -96,10 +99,19 @@ def read_sample(path: Path, author: str = "", runs_folder: Path | None = None) -
 
 @cache
 def _get_ready() -> None:
-    """Import what reading needs, and compile what draws cells and labels: seconds, once."""
+    """Import what reading needs, and compile what draws cells: seconds, once."""
     for name in _READING:
         import_module(name)
     compile_ahead()
+
+
+@cache
+def _make_labels() -> None:
+    """Have napari compile what draws labels: half a second, once.
+
+    Not before a sample is asked for: two threads that make the first layer of a process fall over
+    each other in the units of its scale.
+    """
     import numpy as np
     from napari.layers import Labels
     from napari.utils import DirectLabelColormap
@@ -140,6 +152,9 @@ class Opening:
         self._viewer = ref(viewer)
         self._current = current_of(viewer)
         self._background = Background()
+        # What is there before the first sample need not be looked at for garbage with it.
+        self._background.ask("ready", _get_ready, then=_ignore, failed=_ignore)
+        self._background.ask("drawing", import_module, _DRAWING, then=_ignore, failed=_ignore)
         self._dispatcher = dispatcher()
         self._keeper: ViewKeeper | None = None
         self._end: WindowEnd | None = None
@@ -161,6 +176,7 @@ class Opening:
         if (viewer := self._viewer()) is not None:
             GarbageTimer.begin(viewer)
         self._busy = progress(total=0, desc=f"opening {path.name}")
+        self._background.forget("drawing")
         self._background.ask(
             "open",
             read_sample,
@@ -233,10 +249,7 @@ class Opening:
         scene, self._making = self._making, None
         if scene is not None:
             scene.close()
-            if self._current.scene is None:
-                scene.session.close()
-            else:
-                scene.session.close()
+            scene.session.close()
 
     def _end_view(self) -> None:
         """Keep how the sample was looked at."""
@@ -281,6 +294,10 @@ class Opening:
         if not isinstance(error, VhdError):
             raise error
         show_error(str(error))
+
+
+def _ignore(_answer: object) -> None:
+    """Take no notice of what was made ready: who needs it is told what is wrong with it."""
 
 
 # Kept with the unwrapped viewer: napari hands docks a proxy that dies with the dock.
