@@ -209,7 +209,7 @@ def test_cells_in_view_are_marked_as_a_preview_and_nothing_is_kept(
     window: Window, panel: PreviewPanel, qtbot: QtBot
 ) -> None:
     before = sorted(path.name for path in window.run.iterdir())
-    look_at(window, 3.0)
+    look_at(window, 2.0)
     qtbot.waitUntil(panel.cells_button.isEnabled, timeout=LONG)
     window.click(panel.cells_button)
     qtbot.waitUntil(lambda: CELLS in window.viewer.layers, timeout=LONG)
@@ -218,11 +218,11 @@ def test_cells_in_view_are_marked_as_a_preview_and_nothing_is_kept(
     # In view alone.
     assert max(window.viewer.layers[CELLS].data.shape) < 400
     places, _ = of_run(window, keys.STARDIST)
-    near = places[(np.abs(places - PLACE) < 60).all(axis=1)]
+    near = places[(np.abs(places - PLACE) < 80).all(axis=1)]
     # A cell of its own grows around nuclei; which and how many differs between runs of ProSeg.
     there = drawn_at(window, window.viewer.layers[CELLS], near)
     there = there[there > 0]
-    assert len(there) >= len(near) / 4
+    assert len(there) >= len(near) / 2
     assert len(np.unique(there)) == len(there)
     assert sorted(path.name for path in window.run.iterdir()) == before
 

@@ -95,13 +95,13 @@ def one_window(make: Callable[[Viewer], Any], run: Path, folder: Path) -> Iterat
         patch.setenv("NAPARI_CONFIG", str(folder / "settings.yaml"))
         patch.setenv("XDG_CONFIG_HOME", str(folder))
         viewer = napari.Viewer(show=False)
-        viewer.window._qt_window.resize(1280, 800)
         session = Session.open(here, author="AB")
         scene = Scene(viewer, session, dispatch=dispatcher())
         current_of(viewer).scene = scene
         dock = make(viewer)
         viewer.window.add_dock_widget(dock, name=dock.accessibleName())
         viewer.show()
+        viewer.window.resize(1280, 800)  # napari takes another size when it is first shown
         window = Window(viewer, session, scene, dock, here)
         yield window
         viewer.window.remove_dock_widget(dock)
