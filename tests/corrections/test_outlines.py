@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import pytest
 import shapely
 
+from napari_vhd import deleting
 from napari_vhd.corrections import box_index
 from napari_vhd.corrections.outlines import Outlines
 
@@ -192,3 +196,20 @@ def test_cells_without_an_outline_are_not_there() -> None:
     assert Outlines("a", [], []).query(0, 0, 9, 9).tolist() == []
     with pytest.raises(ValueError, match="twice"):
         Outlines("a", ["x", "x"], [None, None])
+
+
+def test_many_are_deleted_beside_the_window(
+    cells: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleting, "_MANY", 10)
+    monkeypatch.setattr(deleting, "_GONE_S", 0.05)
+    many = Outlines("x", _ids(len(cells)), cells)
+    threads: list[int] = []
+    finalize(many.bounds.base, lambda: threads.append(threading.get_ident()))
+    del many
+    assert threads == []
+    end = time.monotonic() + 10
+    while not threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threads
+    assert threads != [threading.get_ident()]

@@ -7,6 +7,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
 from qtpy.QtCore import QObject, QTimer
 
@@ -90,6 +91,20 @@ def test_a_sample_is_not_among_what_is_passed_over(
     scene = weakref.ref(opening._current.scene)
     opening.close()
     qtbot.waitUntil(lambda: scene() is None, timeout=LONG)
+
+
+def test_layers_that_were_taken_out_go_one_by_one(viewer: Viewer, qtbot: QtBot) -> None:
+    layers = [weakref.ref(viewer.add_points(np.zeros((1, 2)))) for _ in range(8)]
+    qtbot.wait(100)  # napari has drawn them
+    dispatcher()(viewer.layers.clear)
+    left = set()
+
+    def all_gone() -> bool:
+        left.add(sum(layer() is not None for layer in layers))
+        return 0 in left
+
+    qtbot.waitUntil(all_gone, timeout=LONG)
+    assert len(left) > 3
 
 
 def test_it_is_pythons_again_when_the_window_is_closed(

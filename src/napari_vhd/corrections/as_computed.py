@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vhd.deleting import delete_beside
 from napari_vhd.exceptions import BadInputError
 
 from . import catalogue
@@ -73,7 +74,8 @@ class AsComputed:
                 f"{', '.join(names) or 'none'}."
             )
         ids, geometries, frame = self.source.outlines(name)
-        self._frames[name] = frame.set_axis(ids)
+        self._frames[name] = frame = frame.set_axis(ids)
+        delete_beside(self, len(frame), frame)
         return ids, geometries
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -91,6 +93,7 @@ class AsComputed:
                 missing = [column for column in own if column not in table]
                 own = table.join(own[missing], how="left") if missing else table
             self._obs[name] = own
+            delete_beside(self, len(own), own)
         return self._obs[name]
 
     def columns(self, name: str) -> list[Column]:

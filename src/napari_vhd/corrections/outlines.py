@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vhd.deleting import delete_beside
 from napari_vhd.io.asking import prepared
 
 from .box_index import BoxIndex
@@ -86,6 +87,8 @@ class Outlines:
         self._first_ring = _Rows(np.concatenate([[0], rings.row_stop])[:-1].astype(np.int64))
         self._last_ring = _Rows(rings.row_stop)
         self._index = BoxIndex(self.bounds, self.alive)
+        held = [one for one in vars(self).values() if isinstance(one, _Rows | BoxIndex | dict)]
+        delete_beside(self, self.n_rows, *held)
 
     @property
     def n_rows(self) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vhd.deleting import delete_beside
 from napari_vhd.palettes import is_hex
 
 from .source_counts import Counts, stored_counts
@@ -48,7 +49,9 @@ class Table:
     def _whole(self) -> pd.DataFrame:
         from anndata.io import read_elem
 
-        return read_elem(self.group["obs"])
+        whole: pd.DataFrame = read_elem(self.group["obs"])
+        delete_beside(self, len(whole), whole)
+        return whole
 
     @cached_property
     def rows(self) -> slice | NDArray[np.int64]:
@@ -65,6 +68,7 @@ class Table:
         obs = self._whole.iloc[self.rows]
         if self._instance_key in obs and not BINS.match(self.regions[0] if self.regions else ""):
             obs = obs.set_axis(obs[self._instance_key].astype(str).to_numpy(), axis=0)
+        delete_beside(self, len(obs), obs)
         return obs
 
     @cached_property

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_vhd.deleting import delete_beside
+
 from .scanline import compile_ahead, fill
 
 if TYPE_CHECKING:
@@ -86,6 +88,7 @@ class CellRaster:
         self.waits = True
         self._drawn = outlines.bounds.copy()
         self._drawn[~outlines.alive] = np.nan
+        delete_beside(self, outlines.n_rows, self._whole, self._tiles)
 
     @property
     def box(self) -> Box:

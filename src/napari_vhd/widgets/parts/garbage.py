@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import TYPE_CHECKING, ClassVar
+from collections import deque
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from qtpy.QtCore import QTimer
 from qtpy.QtGui import QCursor
@@ -29,6 +30,9 @@ _MANY = 1000
 # All are looked at, once in so many seconds, when for so long nobody has moved the mouse and
 # nothing was done in the window; and if it never rests, after so many.
 _ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 1800.0
+# Layers that were taken out go one after the other: each is some thousand objects. So many at most
+# are waiting; the others have to be found at once.
+_NEXT_MS, _WAITING = 50, 100
 
 
 class GarbageTimer(QTimer):
@@ -36,16 +40,20 @@ class GarbageTimer(QTimer):
 
     Parameters
     ----------
-    window
-        The main window; `begin` sees to it that there is one.
+    window, viewer
+        The main window and whose it is; `begin` sees to it that there is one.
     """
 
     _running: ClassVar[set[GarbageTimer]] = set()
     _sample_was_read: ClassVar[bool] = False
     _was_enabled: ClassVar[bool] = True
 
-    def __init__(self, window: QMainWindow) -> None:
+    def __init__(self, window: QMainWindow, viewer: Viewer) -> None:
         super().__init__(window)
+        self._leaving: deque[Any] = deque(maxlen=_WAITING)
+        # Not public, but there is no other way to what draws a layer.
+        self._list, self._canvas = viewer.layers, window._qt_viewer.canvas  # noqa: SLF001
+        self._list.events.removing.connect(self._on_removing)
         self._last = self._moved = time.monotonic()
         self._place, self._made = QCursor.pos(), 0
         if not self._running:
@@ -61,7 +69,12 @@ class GarbageTimer(QTimer):
         """Look for garbage in turns of a viewer's window, if it has one and this is not done."""
         window = main_window(viewer)
         if window is not None and window.findChild(cls) is None:
-            cls(window)
+            cls(window, viewer)
+
+    def _on_removing(self, event: Any) -> None:
+        layer = self._list[event.index]
+        # What draws it is as many objects again, and lives in a ring of its own.
+        self._leaving.append((layer, self._canvas.layer_to_visual.get(layer)))
 
     def _look(self) -> None:
         now, place = time.monotonic(), QCursor.pos()
@@ -72,15 +85,22 @@ class GarbageTimer(QTimer):
         made, before = gc.get_count()[0], self._made
         self._made = made
         can_wait = not rests or abs(made - before) > _MANY
-        if now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
+        if self._leaving:
+            if paused > _PAUSE_S:
+                self._leaving.popleft()
+                gc.collect()
+        elif now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
             gc.collect()
             self._last = time.monotonic()
         elif gc.get_threshold()[0] < made < _MOST and paused > _PAUSE_S:
             gc.collect(1)
+        self.setInterval(_NEXT_MS if self._leaving else _TURN_MS)
 
     def end(self) -> None:
         """Leave it to Python again, where no other window is there."""
         self.stop()
+        self._list.events.removing.disconnect(self._on_removing)
+        self._leaving.clear()
         self._running.discard(self)
         if not self._running:
             GarbageTimer._sample_was_read = False
