@@ -10,7 +10,6 @@ Times are CPU seconds of this process where the name says so: others may use the
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import subprocess
@@ -228,9 +227,7 @@ def colored_figures(store: RunStore, edits: int) -> dict[str, Any]:
     measure("edit_to_durable_counted_and_colored", lambda c, _: session.expand(c, 0.5), 1, edits)
     measure("relabel_one_to_colored", relabel, 1, edits)
     measure("lasso_5000_to_colored", relabel, 5000, LASSOS)
-    looked.scene.close()
-    session.close()
-    gc.enable()
+    looked.close()
     return figures
 
 

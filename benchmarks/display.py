@@ -112,6 +112,12 @@ class Looked:
                 # Private, but what napari itself calls before it draws.
                 layer._update_draw(1 / camera.zoom, corners, np.array(CANVAS))  # noqa: SLF001
 
+    def close(self) -> None:
+        """Look no longer."""
+        self.scene.close()
+        self.session.close()
+        gc.enable()
+
     def go(self, place: Any, zoom: float) -> None:
         """Look at another place."""
         self.scene.go_to(float(place[0]), float(place[1]), zoom)
@@ -143,8 +149,7 @@ def opening(run: Path) -> dict[str, Any]:
     figures = dict(zip(("open_s", "open_wall_s"), first, strict=True))
     figures |= dict(zip(("open_both_s", "open_both_wall_s"), both, strict=True))
     figures["open_peak_rss_mb"] = peak_mb()
-    looked.scene.close()
-    looked.session.close()
+    looked.close()
     return figures
 
 
@@ -194,8 +199,7 @@ def ours(run: Path) -> dict[str, Any]:
     figures["viewport_ms"] = max(views.values())
     figures["viewport_ms_by_zoom"] = views
     figures["peak_rss_mb"] = peak_mb()
-    scene.close()
-    session.close()
+    looked.close()
     return figures
 
 
