@@ -22,6 +22,7 @@ from napari_vhd.widgets import docked
 from napari_vhd.widgets.current import current_of
 from napari_vhd.widgets.opening import open_path, opening_of
 from napari_vhd.widgets.parts.dispatch import dispatcher
+from napari_vhd.widgets.parts.garbage import GarbageTimer
 from napari_vhd.widgets.run_control import control_of
 
 if TYPE_CHECKING:
@@ -76,6 +77,13 @@ def counts(viewer: Viewer) -> dict[str, int]:
     return found
 
 
+def wait_for_rest(viewer: Viewer, qtbot: QtBot) -> None:
+    """Wait until layers that were taken out are let go, and threads have ended what they are at."""
+    timer = viewer.window._qt_window.findChild(GarbageTimer)
+    qtbot.waitUntil(lambda: not timer.has_layers, timeout=LONG)
+    qtbot.wait(500)
+
+
 def top_level() -> list[str]:
     application: Any = QApplication.instance()
     return sorted(
@@ -114,11 +122,11 @@ def test_a_hundred_samples_and_docks_in_one_window_leave_nothing(
         if number % SETTLED == SETTLED - 1:
             settle()
         if number == SETTLED - 1:
-            qtbot.wait(500)  # threads end after what they are at
+            wait_for_rest(viewer, qtbot)
             before = counts(viewer)
     # As many as when it was counted first.
     assert TIMES % len(DOCKS) == SETTLED % len(DOCKS)
-    qtbot.wait(500)
+    wait_for_rest(viewer, qtbot)
     after = counts(viewer)
     control_of(viewer).background.close()
     control_of(viewer).session_work.close()

@@ -71,6 +71,11 @@ class GarbageTimer(QTimer):
         if window is not None and window.findChild(cls) is None:
             cls(window, viewer)
 
+    @property
+    def has_layers(self) -> bool:
+        """Whether layers that were taken out are there yet."""
+        return bool(self._leaving)
+
     def _on_removing(self, event: Any) -> None:
         layer = self._list[event.index]
         # What draws it is as many objects again, and lives in a ring of its own.
