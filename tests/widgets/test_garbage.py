@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 import weakref
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -131,7 +133,7 @@ def test_while_something_is_done_in_the_window_nothing_old_is_looked_for(
     qtbot.waitUntil(lambda: bool(old))
     del ring
     work = QTimer()
-    work.timeout.connect(lambda: dispatcher()(int))
+    work.timeout.connect(lambda: dispatcher()(partial(time.sleep, 0.002)))
     work.start(20)
     qtbot.wait(1500)
     assert gone == []

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # So long functions are called one after the other before the window draws and answers.
 _TURN_S = 0.004
+_A_WHILE_S = 0.001
 
 
 class Dispatcher(QObject):
@@ -26,7 +27,8 @@ class Dispatcher(QObject):
     Attributes
     ----------
     worked
-        When it last called one, s of the monotonic clock.
+        When it last called some that took a while, s of the monotonic clock: what looks every two
+        seconds whether a file has changed does not.
     """
 
     _sent = Signal()
@@ -52,12 +54,13 @@ class Dispatcher(QObject):
             self._timer.start()
 
     def _turn(self) -> None:
-        end = time.perf_counter() + _TURN_S
+        begin = time.perf_counter()
         while self._waiting:
             self._waiting.popleft()()
-            if time.perf_counter() > end:
+            if time.perf_counter() > begin + _TURN_S:
                 break
-        self.worked = time.monotonic()
+        if time.perf_counter() > begin + _A_WHILE_S:
+            self.worked = time.monotonic()
         if not self._waiting:
             self._timer.stop()
 

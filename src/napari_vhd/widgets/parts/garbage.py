@@ -91,7 +91,7 @@ class GarbageTimer(QTimer):
         self._made = made
         can_wait = not rests or abs(made - before) > _MANY
         if self._leaving:
-            if paused > _PAUSE_S:
+            if rests:
                 self._leaving.popleft()
                 gc.collect()
         elif now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
