@@ -19,7 +19,7 @@ from napari_vhd.widgets.parts.dispatch import dispatcher
 from napari_vhd.widgets.parts.garbage import GarbageTimer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from napari.viewer import Viewer
@@ -122,20 +122,44 @@ def test_it_is_pythons_again_when_the_window_is_closed(
     assert gc.get_freeze_count() == 0
 
 
-def test_while_something_is_done_in_the_window_nothing_old_is_looked_for(
-    viewer: Viewer, qtbot: QtBot
-) -> None:
+@pytest.fixture
+def old_ring(qtbot: QtBot) -> list[int]:
+    """Make garbage that only a search of everything finds; gives where it is noted."""
     gone: list[int] = []
     ring = Ring(gone)
-    old = []
     # In a turn, as all that is done: it may take longer than what counts as a rest here.
-    dispatcher()(lambda: old.append(gc.collect()))
-    qtbot.waitUntil(lambda: bool(old))
+    searched: list[int] = []
+    dispatcher()(lambda: searched.append(gc.collect()))
+    qtbot.waitUntil(lambda: bool(searched), timeout=LONG)
     del ring
-    work = QTimer()
-    work.timeout.connect(lambda: dispatcher()(partial(time.sleep, 0.002)))
-    work.start(20)
+    return gone
+
+
+@pytest.fixture
+def work() -> Iterator[Callable[[float], None]]:
+    """Have the window work for so long, again and again, until the test is over."""
+    timer = QTimer()
+
+    def begin(seconds: float) -> None:
+        timer.timeout.connect(lambda: dispatcher()(partial(time.sleep, seconds)))
+        timer.start(20)
+
+    yield begin
+    timer.stop()
+
+
+@pytest.mark.usefixtures("viewer")
+def test_while_something_is_done_in_the_window_nothing_old_is_looked_for(
+    old_ring: list[int], work: Callable[[float], None], qtbot: QtBot
+) -> None:
+    work(0.002)
     qtbot.wait(1500)
-    assert gone == []
-    work.stop()
-    qtbot.waitUntil(lambda: gone == [threading.get_ident()], timeout=LONG)
+    assert old_ring == []
+
+
+@pytest.mark.usefixtures("viewer")
+def test_a_window_that_looks_for_changes_now_and_then_rests(
+    old_ring: list[int], work: Callable[[float], None], qtbot: QtBot
+) -> None:
+    work(0)
+    qtbot.waitUntil(lambda: old_ring == [threading.get_ident()], timeout=LONG)
