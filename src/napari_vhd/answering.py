@@ -28,7 +28,7 @@ def answer(
     Parameters
     ----------
     topic, number
-        What is asked about, and the how-manieth time.
+        What is asked about, and which of the questions about it this is.
     function
         Finds the answer; not called where the question was asked again meanwhile.
     newest
@@ -36,7 +36,7 @@ def answer(
     dispatch
         Calls a function soon in the thread that asked.
     hand_over
-        Called there, if who asked is still there, with topic, number, result and what was raised.
+        Called there with topic, number, result and what was raised, if who asked is still there.
     """
     result = error = None
     if newest.get(topic) == number:

@@ -74,8 +74,9 @@ class AsComputed:
                 f"{', '.join(names) or 'none'}."
             )
         ids, geometries, frame = self.source.outlines(name)
-        self._frames[name] = frame = frame.set_axis(ids)
-        delete_beside(self, len(frame), frame)
+        if not self._frames:
+            delete_beside(self, len(frame), self._frames, self._obs)
+        self._frames[name] = frame.set_axis(ids)
         return ids, geometries
 
     def frame(self, name: str) -> pd.DataFrame:
@@ -93,7 +94,6 @@ class AsComputed:
                 missing = [column for column in own if column not in table]
                 own = table.join(own[missing], how="left") if missing else table
             self._obs[name] = own
-            delete_beside(self, len(own), own)
         return self._obs[name]
 
     def columns(self, name: str) -> list[Column]:
