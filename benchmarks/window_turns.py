@@ -210,10 +210,9 @@ class Turns:
 
 
 def _turns_for(seconds: float) -> None:
-    """Have the window do what it has to do for a while."""
-    from qtpy.QtWidgets import QApplication
+    """Have the window do what it has to do for a while, and delete what it has to delete."""
+    from qtpy.QtCore import QEventLoop, QTimer
 
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        QApplication.processEvents()
-        time.sleep(0.005)
+    loop = QEventLoop()
+    QTimer.singleShot(round(1000 * seconds), loop.quit)
+    loop.exec()

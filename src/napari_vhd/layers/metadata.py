@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .scene import Scene
 
-MOST_CELLS = 50_000
+MOST_CELLS = 10_000
 """Of more, the sample is read as SpatialData only when napari-spatialdata's widgets ask for it."""
 _WIDGETS = "napari-spatialdata"
 _NO_LABEL = "not assigned"
