@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 WINDOW = (1280, 800)
 OPENINGS = 3
 SETTLE_S = 3.0
+# So long after nobody does anything, a window looks for garbage; then until most is found.
+REST_S = 15.0
 
 
 def from_nothing(run: Path) -> dict[str, Any]:
@@ -79,12 +81,15 @@ def while_opening(run: Path) -> dict[str, Any]:
         waits.append(turns.longest_wait_ms)
         scene = shown[0]
     beside = longest.pop()
+    with Turns() as turns:
+        _turns_for(REST_S)
     working = while_working(scene)
     docks |= while_docks_come(viewer)
     _close(viewer)
     return {
         "open_longest_turn_ms": round(statistics.median(longest[1:]), 1),
         "open_beside_longest_turn_ms": round(beside, 1),
+        "at_rest_longest_turn_ms": round(turns.longest_ms, 1),
         "open_longest_wait_ms": round(statistics.median(waits[1:-1]), 1),
         "open_longest_turns_ms": [round(one, 1) for one in longest],
         "working_longest_turns_ms": working,

@@ -80,7 +80,7 @@ def counts(viewer: Viewer) -> dict[str, int]:
 def wait_for_rest(viewer: Viewer, qtbot: QtBot) -> None:
     """Wait until layers that were taken out are let go, and threads have ended what they are at."""
     timer = viewer.window._qt_window.findChild(GarbageTimer)
-    qtbot.waitUntil(lambda: not timer.has_layers, timeout=LONG)
+    qtbot.waitUntil(lambda: not timer.has_layers, timeout=2 * LONG)
     qtbot.wait(500)
 
 

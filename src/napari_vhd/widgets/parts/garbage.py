@@ -29,7 +29,7 @@ _MOST, _PAUSE_S = 20_000, 0.2
 _MANY = 1000
 # All are looked at, once in so many seconds, when for so long nobody has moved the mouse and
 # nothing was done in the window; and if it never rests, after so many.
-_ALL_S, _REST_S, _AT_LAST_S = 30.0, 3.0, 1800.0
+_ALL_S, _REST_S, _AT_LAST_S = 30.0, 10.0, 1800.0
 # Layers that were taken out go one after the other when it rests: each is some thousand objects. So
 # many at most are waiting; those before are found at once.
 _NEXT_MS, _WAITING = 50, 30
