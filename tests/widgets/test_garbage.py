@@ -140,8 +140,13 @@ def work() -> Iterator[Callable[[float], None]]:
     """Have the window work for so long, again and again, until the test is over."""
     timer = QTimer()
 
+    def turn(seconds: float) -> None:
+        end = time.thread_time() + seconds
+        while time.thread_time() < end:
+            pass
+
     def begin(seconds: float) -> None:
-        timer.timeout.connect(lambda: dispatcher()(partial(time.sleep, seconds)))
+        timer.timeout.connect(lambda: dispatcher()(partial(turn, seconds)))
         timer.start(20)
 
     yield begin
