@@ -251,9 +251,17 @@ def test_the_cross_of_the_window_has_napari_ask_before_the_sample_is_closed(
 
 
 def test_an_opened_scene_is_freed_when_the_next_one_opens(
-    viewer: Viewer, reviewed_run: Path, tmp_path: Path, qtbot: QtBot
+    viewer: Viewer,
+    reviewed_run: Path,
+    tmp_path: Path,
+    qtbot: QtBot,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     import weakref
+
+    from napari_vhd.widgets.parts import garbage
+
+    monkeypatch.setattr(garbage, "_REST_S", 0.2)
 
     other = tmp_path / "other"
     copy_run(reviewed_run, other)
@@ -261,7 +269,7 @@ def test_an_opened_scene_is_freed_when_the_next_one_opens(
     opened(viewer, other, qtbot)
 
     # What was read for it beside the window may have to come to its end.
-    for _ in range(40):
+    for _ in range(120):
         qtbot.wait(250)
         gc.collect()
         if gone() is None:
