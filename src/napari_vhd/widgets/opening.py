@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 
 _POLL_MS = 10
 _READING = ("napari_vhd.io.source_run", "spatialdata", "spatialdata._io")
-# Takes half a second, and is not needed to show a sample.
-_DRAWING = "napari_vhd.figures.chosen"
 
 
 @dataclass(frozen=True)
@@ -154,7 +152,6 @@ class Opening:
         self._background = Background()
         # What is there before the first sample need not be looked at for garbage with it.
         self._background.ask("ready", _get_ready, then=_ignore, failed=_ignore)
-        self._background.ask("drawing", import_module, _DRAWING, then=_ignore, failed=_ignore)
         self._dispatcher = dispatcher()
         self._keeper: ViewKeeper | None = None
         self._end: WindowEnd | None = None
@@ -176,7 +173,6 @@ class Opening:
         if (viewer := self._viewer()) is not None:
             GarbageTimer.begin(viewer)
         self._busy = progress(total=0, desc=f"opening {path.name}")
-        self._background.forget("drawing")
         self._background.ask(
             "open",
             read_sample,
