@@ -109,6 +109,19 @@ def test_layers_that_were_taken_out_go_one_by_one(viewer: Viewer, qtbot: QtBot) 
     assert len(left) > 3
 
 
+def test_new_garbage_is_found_while_a_layer_waits_to_be_deleted(
+    viewer: Viewer, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(garbage, "_REST_S", 3600.0)
+    layer = viewer.add_points(np.zeros((1, 2)))
+    viewer.layers.remove(layer)
+    gone: list[int] = []
+    Ring(gone)
+    kept = make_many(1000)
+    qtbot.waitUntil(lambda: gone == [threading.get_ident()], timeout=LONG)
+    assert kept
+
+
 def test_it_is_pythons_again_when_the_window_is_closed(
     make_napari_viewer: Callable[..., Viewer],
 ) -> None:

@@ -269,7 +269,7 @@ def test_an_opened_scene_is_freed_when_the_next_one_opens(
     opened(viewer, other, qtbot)
 
     # What was read for it beside the window may have to come to its end.
-    for _ in range(120):
+    for _ in range(40):
         qtbot.wait(250)
         gc.collect()
         if gone() is None:

@@ -90,16 +90,15 @@ class GarbageTimer(QTimer):
         made, before = gc.get_count()[0], self._made
         self._made = made
         can_wait = not rests or abs(made - before) > _MANY
-        if self._leaving:
-            if rests:
-                self._leaving.popleft()
-                gc.collect()
+        if self._leaving and rests:
+            self._leaving.popleft()
+            gc.collect()
         elif now - self._last > (_AT_LAST_S if can_wait else _ALL_S):
             gc.collect()
             self._last = time.monotonic()
         elif gc.get_threshold()[0] < made < _MOST and paused > _PAUSE_S:
             gc.collect(1)
-        self.setInterval(_NEXT_MS if self._leaving else _TURN_MS)
+        self.setInterval(_NEXT_MS if self._leaving and rests else _TURN_MS)
 
     def end(self) -> None:
         """Leave it to Python again, where no other window is there."""
